@@ -1,0 +1,1 @@
+//! Blobs by name with conditional writes: S3 or a directory.

@@ -1,0 +1,1 @@
+//! An ordered, partitioned log of change records: Kafka or embedded.

@@ -1,0 +1,1 @@
+//! Publisher and subscriber of one dataset: stage, verify, guard, accept, promote, announce.

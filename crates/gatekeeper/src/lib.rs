@@ -1,0 +1,1 @@
+//! The evaluation cycle: pin inputs, evaluate every video in every country, publish liveness.

@@ -1,0 +1,2 @@
+//! The `greenlight` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! #[derive(HollowRecord)]: typed records of the hollow crate.

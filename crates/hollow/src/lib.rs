@@ -1,0 +1,1 @@
+//! The dataset engine: compact, versioned, in-memory states, byte-compatible with Netflix Hollow.

@@ -1,0 +1,1 @@
+//! Change records into datasets: Avro transcoding and the incremental producer.

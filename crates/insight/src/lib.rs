@@ -1,0 +1,1 @@
+//! Reports over diffs and history of datasets.

@@ -1,0 +1,1 @@
+//! The domain: facts about a video, country policy, rules, verdicts. Pure functions.

@@ -1,0 +1,1 @@
+//! Versions, scopes, pins and consumers: a deterministic state machine over a log.
