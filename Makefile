@@ -1,0 +1,29 @@
+# The two commands: `make demo` and `make test`. Both do all the set-up on a fresh machine.
+
+# Kept outside the clone, so that a fresh clone does not build the dependencies again.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/greenlight-target
+
+CARGO := scripts/cargo
+GREENLIGHT := $(CARGO_TARGET_DIR)/debug/greenlight
+DIR ?= data
+
+.PHONY: demo test build lint bench-hollow help
+
+help: ## What this Makefile can do
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
+
+build: ## Build everything once, tests included, in the one profile that demo and tests share
+	@$(CARGO) build --workspace --bins --tests
+
+demo: build ## Run the real catalogue through the whole pipe (DIR=data; Ctrl-C stops it, a second start goes on)
+	@$(GREENLIGHT) demo --dir $(DIR) $(ARGS)
+
+test: build ## Every test
+	@$(CARGO) test --workspace --no-fail-fast
+
+lint: ## Formatting and Clippy, as CI runs them
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+bench-hollow: ## The dataset engine beside Java Hollow, in one run; writes out/bench/hollow.tsv
+	@benches/hollow/run
