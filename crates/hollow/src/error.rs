@@ -19,7 +19,7 @@ pub enum Error {
         what: &'static str,
     },
     /// The bytes cannot be what the format puts at this place.
-    #[error("malformed {what} at byte {at}")]
+    #[error("malformed blob at byte {at}: {what}")]
     Malformed {
         /// Byte position.
         at: usize,
@@ -58,4 +58,87 @@ pub enum Error {
         /// In what they differ.
         reason: String,
     },
+    /// Something is wrong in one stream of a blob. The position in `error` counts from the start of that stream.
+    #[error("{}: {error}", stream(.part, .type_name))]
+    InBlob {
+        /// The optional part, or `None` for the main blob.
+        part: Option<String>,
+        /// The type whose state was being read, or `None` in headers.
+        type_name: Option<String>,
+        /// What is wrong there.
+        error: Box<Error>,
+    },
+    /// The stream is of another format version.
+    #[error("blob version {found}, where this stream must have {expected}")]
+    Version {
+        /// 1030 for main blobs, 1031 for optional parts.
+        expected: i32,
+        /// What the stream says.
+        found: i32,
+    },
+    /// A delta starts at another state than the one that it is to change. That state is as it was.
+    #[error("a delta from state {found:016x} for a state {expected:016x}")]
+    WrongOrigin {
+        /// The randomized tag of the state.
+        expected: i64,
+        /// The origin tag of the delta.
+        found: i64,
+    },
+    /// An optional part carries another name than it was given under, or other tags than the main blob.
+    #[error("optional part `{part}` does not belong to this blob: another {what}")]
+    WrongPart {
+        /// The name under which the part was given.
+        part: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// A delta came without an optional part that the state was loaded with, so that some of its types would stay behind.
+    #[error("the delta lacks optional part `{part}`, which the state was loaded with")]
+    MissingPart {
+        /// The part's name.
+        part: String,
+    },
+    /// The data set has no type of this name.
+    #[error("unknown type {0}")]
+    UnknownType(String),
+}
+
+fn stream(part: &Option<String>, type_name: &Option<String>) -> String {
+    let mut text = match part {
+        Some(part) => format!("part `{part}`"),
+        None => "main blob".to_owned(),
+    };
+    if let Some(type_name) = type_name {
+        text.push_str(", type ");
+        text.push_str(type_name);
+    }
+    text
+}
+
+impl Error {
+    /// Says in which stream, and in which type's state, the error was met.
+    pub(crate) fn in_blob(self, part: Option<&str>, type_name: Option<&str>) -> Self {
+        Self::InBlob {
+            part: part.map(str::to_owned),
+            type_name: type_name.map(str::to_owned),
+            error: Box::new(self),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_where() {
+        let error = Error::Malformed {
+            at: 7,
+            what: "a width above 64 bits",
+        };
+        assert_eq!(
+            error.in_blob(Some("extra"), Some("A")).to_string(),
+            "part `extra`, type A: malformed blob at byte 7: a width above 64 bits"
+        );
+    }
 }
