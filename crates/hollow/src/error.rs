@@ -32,6 +32,14 @@ pub enum Error {
         /// Its length in modified UTF-8.
         bytes: usize,
     },
+    /// An OBJECT type has more fields than a blob can say.
+    #[error("type {type_name} has {fields} fields; a type has at most 32767")]
+    TooManyFields {
+        /// The type.
+        type_name: String,
+        /// Number of its fields.
+        fields: usize,
+    },
     /// The text of a schema cannot be parsed.
     #[error("schema text, byte {at}: {message}")]
     SchemaText {

@@ -2,5 +2,9 @@
 
 pub mod codec;
 mod error;
+pub mod schema;
 
 pub use error::{Error, Result};
+pub use schema::{
+    Field, FieldType, ListSchema, MapSchema, ObjectSchema, Schema, SchemaKind, SetSchema,
+};

@@ -131,8 +131,8 @@ mod tests {
             (3, 3, 4),
             (4, 6, 8),
             (7, 11, 16),
-            (12, 22, 32),
-            (23, 45, 64),
+            (12, 23, 32),
+            (24, 45, 64),
         ];
         for (from, to, buckets) in ranges {
             for size in from..=to {
