@@ -109,6 +109,9 @@ pub enum Error {
     /// The data set has no type of this name.
     #[error("unknown type {0}")]
     UnknownType(String),
+    /// A writer refused a record, a cycle or a restore.
+    #[error(transparent)]
+    Write(#[from] crate::write::WriteError),
 }
 
 fn stream(part: &Option<String>, type_name: &Option<String>) -> String {

@@ -1,0 +1,159 @@
+//! Builders of LIST, SET and MAP records.
+
+use crate::Ordinal;
+use crate::codec::hash::hash_int;
+use crate::codec::varint::write_vint;
+
+use super::home_mask;
+
+/// Builds the serialized form of LIST records; reusable.
+///
+/// ```
+/// let mut list = hollow::record::ListRecord::new();
+/// list.push(7);
+/// list.push(7);
+/// assert_eq!(list.bytes(), [2, 7, 7]);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct ListRecord {
+    elements: Vec<Ordinal>,
+    serialized: Vec<u8>,
+}
+
+impl ListRecord {
+    /// An empty list.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Empties the list.
+    pub fn reset(&mut self) {
+        self.elements.clear();
+    }
+
+    /// Adds an element at the end; lists keep order and repeats.
+    pub fn push(&mut self, element: Ordinal) {
+        self.elements.push(element);
+    }
+
+    /// The serialized record (format 9.1).
+    pub fn bytes(&mut self) -> &[u8] {
+        self.serialized.clear();
+        write_vint(&mut self.serialized, self.elements.len() as u32);
+        for &element in &self.elements {
+            write_vint(&mut self.serialized, element);
+        }
+        &self.serialized
+    }
+}
+
+/// Builds the serialized form of SET records; reusable. An element that is inserted twice is in the set once (Hollow's
+/// own builder would store it twice).
+///
+/// ```
+/// let mut set = hollow::record::SetRecord::new();
+/// for element in [9, 2, 5, 2] {
+///     set.insert(element);
+/// }
+/// assert_eq!(set.bytes(), [3, 2, 1, 3, 3, 4, 2]); // the format's example
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct SetRecord {
+    elements: Vec<Ordinal>,
+    serialized: Vec<u8>,
+}
+
+impl SetRecord {
+    /// An empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Empties the set.
+    pub fn reset(&mut self) {
+        self.elements.clear();
+    }
+
+    /// Inserts an element, in any order.
+    pub fn insert(&mut self, element: Ordinal) {
+        self.elements.push(element);
+    }
+
+    /// The serialized record (format 9.1).
+    pub fn bytes(&mut self) -> &[u8] {
+        self.elements.sort_unstable();
+        self.elements.dedup();
+        let mask = home_mask(self.elements.len() as u32);
+        let out = &mut self.serialized;
+        out.clear();
+        write_vint(out, self.elements.len() as u32);
+        let mut previous = 0;
+        for &element in &self.elements {
+            write_vint(out, element - previous);
+            write_vint(out, hash_int(element as i32) as u32 & mask);
+            previous = element;
+        }
+        &self.serialized
+    }
+}
+
+/// Builds the serialized form of MAP records; reusable. Of several values for one key the last one stays.
+///
+/// ```
+/// let mut map = hollow::record::MapRecord::new();
+/// map.insert(9, 1);
+/// map.insert(2, 300);
+/// assert_eq!(map.bytes(), [2, 2, 0x82, 0x2c, 1, 7, 1, 2]); // the format's example
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct MapRecord {
+    entries: Vec<(Ordinal, Ordinal)>,
+    serialized: Vec<u8>,
+}
+
+impl MapRecord {
+    /// An empty map.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Empties the map.
+    pub fn reset(&mut self) {
+        self.entries.clear();
+    }
+
+    /// Sets the value of a key, in any order.
+    pub fn insert(&mut self, key: Ordinal, value: Ordinal) {
+        self.entries.push((key, value));
+    }
+
+    /// The serialized record (format 9.1).
+    pub fn bytes(&mut self) -> &[u8] {
+        // A stable sort keeps the entries of one key in the order of inserting.
+        self.entries.sort_by_key(|&(key, _)| key);
+        let mut kept = 0;
+        for at in 0..self.entries.len() {
+            if at > 0 && self.entries[kept - 1].0 == self.entries[at].0 {
+                kept -= 1;
+            }
+            self.entries[kept] = self.entries[at];
+            kept += 1;
+        }
+        self.entries.truncate(kept);
+        let mask = home_mask(self.entries.len() as u32);
+        let out = &mut self.serialized;
+        out.clear();
+        write_vint(out, self.entries.len() as u32);
+        let mut previous = 0;
+        for &(key, value) in &self.entries {
+            write_vint(out, key - previous);
+            write_vint(out, value);
+            write_vint(out, hash_int(key as i32) as u32 & mask);
+            previous = key;
+        }
+        &self.serialized
+    }
+}

@@ -1,0 +1,4 @@
+//! Blob writing.
+
+mod shard;
+mod words;
