@@ -1,0 +1,80 @@
+//! The additive sum over the records of a state and their places.
+
+use crate::Ordinal;
+use std::fmt;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// A sum over all records of a state, each hashed with its type and ordinal. Wrapping addition makes it independent of
+/// the order of the records and lets records be taken out again.
+///
+/// `Display` is 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct ChainSum(pub u128);
+
+impl ChainSum {
+    /// The sum of a state without records.
+    pub const EMPTY: ChainSum = ChainSum(0);
+
+    /// Puts a record in, by its [`TypeSum::record`].
+    #[inline]
+    pub fn add(&mut self, record: u128) {
+        self.0 = self.0.wrapping_add(record);
+    }
+
+    /// Takes a record out.
+    #[inline]
+    pub fn remove(&mut self, record: u128) {
+        self.0 = self.0.wrapping_sub(record);
+    }
+}
+
+impl fmt::Display for ChainSum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Hashes the records of one type for a [`ChainSum`].
+#[derive(Debug, Clone, Copy)]
+pub struct TypeSum {
+    type_name: u128,
+}
+
+impl TypeSum {
+    /// For the records of this type.
+    pub fn new(type_name: &str) -> Self {
+        Self { type_name: xxh3_128(type_name.as_bytes()) }
+    }
+
+    /// The summand of one record; `serialized` is its form of section 9.1.
+    #[inline]
+    pub fn record(&self, ordinal: Ordinal, serialized: &[u8]) -> u128 {
+        let mut place = [0; 36];
+        place[..16].copy_from_slice(&self.type_name.to_le_bytes());
+        place[16..32].copy_from_slice(&xxh3_128(serialized).to_le_bytes());
+        place[32..].copy_from_slice(&ordinal.to_le_bytes());
+        xxh3_128(&place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depends_on_type_ordinal_and_bytes_and_not_on_order() {
+        let (a, b) = (TypeSum::new("A"), TypeSum::new("B"));
+        let records = [a.record(0, b"x"), a.record(1, b"x"), a.record(0, b"y"), b.record(0, b"x")];
+        let mut forward = ChainSum::EMPTY;
+        records.iter().for_each(|&record| forward.add(record));
+        let mut backward = ChainSum::EMPTY;
+        records.iter().rev().for_each(|&record| backward.add(record));
+        assert_eq!(forward, backward);
+        for (i, record) in records.iter().enumerate() {
+            assert!(!records[..i].contains(record));
+            forward.remove(*record);
+        }
+        assert_eq!(forward, ChainSum::EMPTY);
+        assert_eq!(backward.to_string().len(), 32);
+    }
+}
