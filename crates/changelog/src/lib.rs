@@ -6,6 +6,8 @@
 //! ours when it does the same.
 //!
 //! * [`EmbeddedLog`] keeps the log in a directory, on RocksDB.
+//! * [`RemoteLog`] uses the embedded log of another process, over the Unix socket that its owner serves.
+//! * [`socket`] is the request/response protocol of that socket; other services can be put on the same one.
 //!
 //! The crate does not know what a record means: keys and values are bytes here.
 
@@ -13,12 +15,15 @@ mod batch;
 mod embedded;
 mod error;
 mod partitioner;
+mod remote;
+pub mod socket;
 mod types;
 
 pub use batch::{Batch, RecordRef};
 pub use embedded::{EmbeddedLog, EmbeddedOptions};
 pub use error::{Error, Refusal, Result};
 pub use partitioner::{murmur2, partition_for_key};
+pub use remote::{LogService, RemoteLog};
 pub use types::{
     Header, MAX_RECORD_BYTES, NewRecord, PollLimit, Position, Record, TopicId, TopicInfo, TopicSpec,
 };
