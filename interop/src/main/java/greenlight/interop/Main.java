@@ -1,5 +1,6 @@
 package greenlight.interop;
 
+import greenlight.interop.bench.Bench;
 import java.util.Arrays;
 import java.util.logging.Level;
 import java.util.logging.LogManager;
@@ -14,7 +15,8 @@ public final class Main {
             "  consume DIR [--versions V,V,...] [--forward-back] [--parts P,P] follow a chain, one JSON line per step",
             "  liveness DIR                                                   live pairs of each version, first to last and back",
             "  reach DIR VERSION                                              can a stock consumer get to the version?",
-            "  produce DIR [--seed S] [--versions N]                          write a random chain with a stock producer");
+            "  produce DIR [--seed S] [--versions N]                          write a random chain with a stock producer",
+            "  bench                                                          the peer of the benches, driven over stdin");
 
     /**
      * Runs one mode.
@@ -35,6 +37,7 @@ public final class Main {
             case "liveness" -> LivenessCount.run(rest);
             case "reach" -> Reach.run(rest);
             case "produce" -> Produce.run(rest);
+            case "bench" -> Bench.run(rest);
             default -> {
                 System.err.println(USAGE);
                 System.exit(2);
