@@ -1,0 +1,89 @@
+//! What differs between two states of a type, found by the structure that they share.
+
+use super::Ordinal;
+use super::layout::Shape;
+use super::object::ObjectView;
+use super::page::{PAGE_ROWS, PageView, rows};
+use super::type_state::TypeState;
+use crate::schema::Schema;
+
+/// Ordinals whose records differ between two states. One whose record is another stands in both lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Populated before, with a record that is gone or another now; ascending.
+    pub removed: Vec<Ordinal>,
+    /// Populated now, with a record that was not there or another before; ascending.
+    pub added: Vec<Ordinal>,
+}
+
+impl Changed {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.removed.is_empty() && self.added.is_empty()
+    }
+}
+
+pub(crate) fn between(before: &TypeState, after: &TypeState) -> Changed {
+    let comparable = before.schema == after.schema;
+    let mut changed = Changed::default();
+    before.pages.differing(&after.pages, |index, old, new| {
+        let old_rows = old.map_or(0, |page| page.populated);
+        let new_rows = new.map_or(0, |page| page.populated);
+        let mut equal = 0u64;
+        if let (Some(old), Some(new), true) = (old, new, comparable) {
+            let old = old.with(before.layouts.get(old.layout));
+            let new = new.with(after.layouts.get(new.layout));
+            for row in rows(old_rows & new_rows) {
+                if rows_equal(after, &old, &new, row) {
+                    equal |= 1 << row;
+                }
+            }
+        }
+        let first = index as u32 * PAGE_ROWS;
+        changed
+            .removed
+            .extend(rows(old_rows & !equal).map(|row| first + row));
+        changed
+            .added
+            .extend(rows(new_rows & !equal).map(|row| first + row));
+    });
+    changed
+}
+
+/// Whether a row holds the same record in two pages of one schema.
+fn rows_equal(state: &TypeState, a: &PageView<'_>, b: &PageView<'_>, row: u32) -> bool {
+    match (&*state.shape, &*state.schema) {
+        (Shape::Object(shape), Schema::Object(schema)) => {
+            let a = ObjectView {
+                schema,
+                shape,
+                page: *a,
+                row,
+            };
+            let b = ObjectView {
+                schema,
+                shape,
+                page: *b,
+                row,
+            };
+            (0..shape.kinds.len()).all(|field| a.raw(field) == b.raw(field))
+        }
+        _ => {
+            let (a_start, a_end) = a.elements(row);
+            let (b_start, b_end) = b.elements(row);
+            a_end - a_start == b_end - b_start
+                && (0..a_end - a_start)
+                    .all(|index| split(a, a_start + index) == split(b, b_start + index))
+        }
+    }
+}
+
+/// An element or bucket in a form that does not depend on widths; an empty bucket has no key.
+pub(crate) fn split(page: &PageView<'_>, index: u32) -> (Option<u64>, u64) {
+    use crate::codec::bits;
+    let [key_width, value_width] = page.layout.elements.map(u32::from);
+    let stored = page.element(index);
+    let key = stored & bits::mask(key_width);
+    let value = stored.checked_shr(key_width).unwrap_or(0) & bits::mask(value_width);
+    (Some(key).filter(|&key| key != bits::mask(key_width)), value)
+}

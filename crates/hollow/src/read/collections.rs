@@ -1,0 +1,192 @@
+//! Access to one LIST, SET or MAP record, without allocation.
+
+use super::Ordinal;
+use super::layout::SIZE;
+use super::page::PageView;
+use crate::codec::bits;
+use crate::codec::hash::hash_int;
+
+/// One LIST record.
+#[derive(Clone, Copy)]
+pub struct ListView<'a> {
+    page: PageView<'a>,
+    start: u32,
+    end: u32,
+}
+
+impl<'a> ListView<'a> {
+    pub(crate) fn new(page: PageView<'a>, row: u32) -> Self {
+        let (start, end) = page.elements(row);
+        Self { page, start, end }
+    }
+
+    /// Number of elements.
+    #[inline]
+    pub fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// The element at `index`, `None` behind the end.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<Ordinal> {
+        (index < self.len()).then(|| self.page.element(self.start + index as u32) as Ordinal)
+    }
+
+    /// The elements in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Ordinal> + Clone + use<'a> {
+        let page = self.page;
+        (self.start..self.end).map(move |index| page.element(index) as Ordinal)
+    }
+}
+
+/// One SET record.
+#[derive(Clone, Copy)]
+pub struct SetView<'a> {
+    table: Table<'a>,
+}
+
+impl<'a> SetView<'a> {
+    pub(crate) fn new(page: PageView<'a>, row: u32, by_ordinal: bool) -> Self {
+        Self {
+            table: Table::new(page, row, by_ordinal),
+        }
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.table.size as usize
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.table.size == 0
+    }
+
+    /// The elements in the order of their buckets.
+    pub fn iter(&self) -> impl Iterator<Item = Ordinal> + Clone + use<'a> {
+        self.buckets().map(|(_, element)| element)
+    }
+
+    /// The buckets in use and their elements, ascending by bucket.
+    pub fn buckets(&self) -> impl Iterator<Item = (u32, Ordinal)> + Clone + use<'a> {
+        self.table.buckets().map(|(bucket, key, _)| (bucket, key))
+    }
+
+    /// Number of buckets, free ones included.
+    pub fn bucket_count(&self) -> u32 {
+        self.table.count
+    }
+
+    /// Whether the record of that ordinal is an element. Probes where elements are placed by ordinal; with a hash key
+    /// it looks at every bucket.
+    pub fn contains(&self, element: Ordinal) -> bool {
+        self.table.find(element).is_some()
+    }
+}
+
+/// One MAP record.
+#[derive(Clone, Copy)]
+pub struct MapView<'a> {
+    table: Table<'a>,
+}
+
+impl<'a> MapView<'a> {
+    pub(crate) fn new(page: PageView<'a>, row: u32, by_ordinal: bool) -> Self {
+        Self {
+            table: Table::new(page, row, by_ordinal),
+        }
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.table.size as usize
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.table.size == 0
+    }
+
+    /// The entries, key and value, in the order of their buckets.
+    pub fn iter(&self) -> impl Iterator<Item = (Ordinal, Ordinal)> + Clone + use<'a> {
+        self.buckets().map(|(_, key, value)| (key, value))
+    }
+
+    /// The buckets in use with key and value, ascending by bucket.
+    pub fn buckets(&self) -> impl Iterator<Item = (u32, Ordinal, Ordinal)> + Clone + use<'a> {
+        self.table.buckets()
+    }
+
+    /// Number of buckets, free ones included.
+    pub fn bucket_count(&self) -> u32 {
+        self.table.count
+    }
+
+    /// The value at the key of that ordinal. Probes where keys are placed by ordinal; with a hash key it looks at every
+    /// bucket.
+    pub fn get(&self, key: Ordinal) -> Option<Ordinal> {
+        self.table.find(key)
+    }
+}
+
+/// The hash table of a set or map.
+#[derive(Clone, Copy)]
+struct Table<'a> {
+    page: PageView<'a>,
+    start: u32,
+    count: u32,
+    size: u32,
+    by_ordinal: bool,
+}
+
+impl<'a> Table<'a> {
+    fn new(page: PageView<'a>, row: u32, by_ordinal: bool) -> Self {
+        let (start, end) = page.elements(row);
+        Self {
+            page,
+            start,
+            count: end - start,
+            size: page.slot(row, SIZE) as u32,
+            by_ordinal,
+        }
+    }
+
+    /// Key and value of a bucket in use.
+    #[inline]
+    fn bucket(&self, bucket: u32) -> Option<(Ordinal, Ordinal)> {
+        let width = u32::from(self.page.layout.elements[0]);
+        let stored = self.page.element(self.start + bucket);
+        let key = stored & bits::mask(width);
+        let value = stored.checked_shr(width).unwrap_or(0);
+        (key != bits::mask(width)).then_some((key as Ordinal, value as Ordinal))
+    }
+
+    fn buckets(self) -> impl Iterator<Item = (u32, Ordinal, Ordinal)> + Clone + use<'a> {
+        (0..self.count).filter_map(move |bucket| {
+            let (key, value) = self.bucket(bucket)?;
+            Some((bucket, key, value))
+        })
+    }
+
+    fn find(&self, key: Ordinal) -> Option<Ordinal> {
+        if !self.by_ordinal {
+            return self
+                .buckets()
+                .find_map(|(_, found, value)| (found == key).then_some(value));
+        }
+        let mask = self.count.wrapping_sub(1);
+        let first = hash_int(key as i32) as u32;
+        for step in 0..self.count {
+            let (found, value) = self.bucket(first.wrapping_add(step) & mask)?;
+            if found == key {
+                return Some(value);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,426 @@
+//! From the sections of a snapshot to pages, in parallel over types and chunks of pages.
+//!
+//! Memory: pages hold what the blob holds, with smaller offsets; directory and bookkeeping add at most 36 bytes for each
+//! word of populated ordinals or 64 rows in the input. In all, loading takes less than 64 bytes for each byte of input.
+
+use super::directory::{CHUNK_PAGES, Chunk, Directory};
+use super::layout::{Layout, LayoutTable, Shape, SlotKind};
+use super::page::{PAGE_ROWS, Page, rows};
+use super::source::{CollectionSource, Column, ObjectSource};
+use super::type_state::TypeState;
+use crate::blob::TypeFrame;
+use crate::codec::bits;
+use crate::error::{Error, Result};
+use crate::schema::Schema;
+use rayon::prelude::*;
+use std::sync::{Arc, OnceLock};
+
+/// A type state of a snapshot on its way into memory.
+pub(super) struct Loading<'a> {
+    pub(super) frame: &'a TypeFrame<'a>,
+    pub(super) state: TypeState,
+    /// The part that the type came in, for errors.
+    pub(super) part: Option<&'a str>,
+}
+
+/// Decodes all types. The first error in the order of types and ordinals is returned.
+pub(super) fn load(types: Vec<Loading<'_>>) -> Result<Vec<TypeState>> {
+    let decoders = types
+        .iter()
+        .map(|loading| {
+            Decoder::new(loading.frame, &loading.state)
+                .map_err(|error| error.in_blob(loading.part, Some(loading.state.name())))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let tasks: Vec<(usize, usize)> = decoders
+        .iter()
+        .enumerate()
+        .flat_map(|(index, decoder)| (0..decoder.chunks).map(move |chunk| (index, chunk)))
+        .collect();
+    let chunks: Vec<Result<Chunk>> = tasks
+        .par_iter()
+        .map_init(Scratch::default, |scratch, &(index, chunk)| {
+            decoders[index].chunk(chunk, scratch)
+        })
+        .collect();
+    let mut chunks = chunks.into_iter();
+    let mut states = Vec::with_capacity(types.len());
+    for (loading, decoder) in types.iter().zip(&decoders) {
+        let chunks = chunks
+            .by_ref()
+            .take(decoder.chunks)
+            .collect::<Result<Vec<_>>>()
+            .map_err(|error| error.in_blob(loading.part, Some(loading.state.name())))?;
+        states.push(decoder.finish(loading.state.clone(), chunks));
+    }
+    Ok(states)
+}
+
+#[derive(Default)]
+struct Scratch {
+    words: Vec<u64>,
+    /// Start and end of each variable-length value, or of the elements of each row.
+    extents: Vec<(usize, usize)>,
+    nulls: Vec<bool>,
+    ends: Vec<usize>,
+}
+
+enum Source<'a> {
+    Object {
+        source: ObjectSource<'a>,
+        /// Fixed-length fields side by side in blob and page: offset in the blob, bits, first field.
+        runs: Vec<(u64, usize, usize)>,
+        /// Variable-length fields.
+        variable: Vec<(usize, Column)>,
+    },
+    Collection(CollectionSource<'a>),
+}
+
+struct Decoder<'a> {
+    frame: &'a TypeFrame<'a>,
+    shape: &'a Shape,
+    source: Source<'a>,
+    chunks: usize,
+    shift: u32,
+    /// By the bits of the largest end offset of a page, which is all that layouts of one snapshot differ in.
+    layouts: [OnceLock<Layout>; 65],
+}
+
+impl<'a> Decoder<'a> {
+    fn new(frame: &'a TypeFrame<'a>, state: &'a TypeState) -> Result<Self> {
+        check_shards(frame)?;
+        let has_rows = frame
+            .populated
+            .range(0, frame.populated.len())
+            .any(|word| word != 0);
+        let source = match (&frame.schema, &*state.schema, &*state.shape) {
+            (Schema::Object(theirs), Schema::Object(ours), Shape::Object(shape)) => {
+                let source = ObjectSource::new(frame, theirs, ours, shape, has_rows)?;
+                let mut runs: Vec<(u64, usize, usize)> = Vec::new();
+                let mut variable = Vec::new();
+                let mut run_end = None;
+                for (field, column) in source.columns.iter().enumerate() {
+                    let Some(column) = column else { continue };
+                    if let SlotKind::Variable(_) = shape.kinds[field] {
+                        variable.push((field, *column));
+                        run_end = None;
+                        continue;
+                    }
+                    match (run_end, runs.last_mut()) {
+                        (Some(end), Some(run)) if end == column.offset => {
+                            run.1 += column.width as usize;
+                        }
+                        _ => runs.push((column.offset, column.width as usize, field)),
+                    }
+                    run_end = Some(column.offset + u64::from(column.width));
+                }
+                Source::Object {
+                    source,
+                    runs,
+                    variable,
+                }
+            }
+            _ => Source::Collection(CollectionSource::new(frame)),
+        };
+        let rows = (i64::from(frame.max_ordinal) + 1) as usize;
+        let mut pages = rows.div_ceil(PAGE_ROWS as usize);
+        if frame.row_bits() == 0 {
+            pages = pages.min(frame.populated.len());
+        }
+        Ok(Self {
+            frame,
+            shape: &state.shape,
+            source,
+            chunks: pages.div_ceil(CHUNK_PAGES),
+            shift: frame.num_shards.trailing_zeros(),
+            layouts: [const { OnceLock::new() }; 65],
+        })
+    }
+
+    fn finish(&self, mut state: TypeState, chunks: Vec<Chunk>) -> TypeState {
+        let mut ids = [0; 65];
+        for (id, layout) in ids.iter_mut().zip(&self.layouts) {
+            if let Some(layout) = layout.get() {
+                *id = LayoutTable::intern(&mut state.layouts, layout.clone());
+            }
+        }
+        let mut chunks = chunks;
+        for page in chunks.iter_mut().flatten() {
+            page.layout = ids[page.layout as usize];
+            state.count += page.populated.count_ones() as usize;
+        }
+        state.pages = Directory::from_chunks(chunks);
+        state.num_shards = self.frame.num_shards;
+        state.max_ordinal = self.frame.max_ordinal;
+        state
+    }
+
+    fn layout(&self, end_bits: u32) -> &Layout {
+        self.layouts[end_bits as usize].get_or_init(|| match &self.source {
+            Source::Object { source, .. } => {
+                let widths = source.page_widths(end_bits as u8 + 1);
+                Layout::new(self.shape, &widths, [0, 0])
+            }
+            Source::Collection(source) => {
+                let mut widths = self.frame.slot_widths().to_vec();
+                widths[0] = end_bits as u8;
+                Layout::new(self.shape, &widths, source.elements)
+            }
+        })
+    }
+
+    fn chunk(&self, chunk: usize, scratch: &mut Scratch) -> Result<Chunk> {
+        let mut pages = Chunk::default();
+        for (at, page) in pages.iter_mut().enumerate() {
+            let index = chunk * CHUNK_PAGES + at;
+            let first = index as u64 * u64::from(PAGE_ROWS);
+            let rows = (i64::from(self.frame.max_ordinal) + 1 - first as i64).clamp(0, 64) as u32;
+            let populated = self.frame.populated.word(index);
+            if populated & !bits::mask(rows) != 0 {
+                return Err(self.beyond_maximum());
+            }
+            if rows == 0 {
+                break;
+            }
+            *page = match &self.source {
+                Source::Object {
+                    source,
+                    runs,
+                    variable,
+                } => self.object_page(scratch, source, runs, variable, first, rows, populated)?,
+                Source::Collection(source) => {
+                    self.collection_page(scratch, source, first, rows, populated)?
+                }
+            };
+        }
+        Ok(pages)
+    }
+
+    fn beyond_maximum(&self) -> Error {
+        Error::Malformed {
+            at: self.frame.populated_at,
+            what: "a populated ordinal above the maximum",
+        }
+    }
+
+    /// Shard and shard ordinal.
+    #[inline]
+    fn locate(&self, ordinal: u64) -> (usize, u64) {
+        (
+            (ordinal & u64::from(self.frame.num_shards - 1)) as usize,
+            ordinal >> self.shift,
+        )
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one match arm")]
+    fn object_page(
+        &self,
+        scratch: &mut Scratch,
+        source: &ObjectSource<'_>,
+        runs: &[(u64, usize, usize)],
+        variable: &[(usize, Column)],
+        first: u64,
+        row_count: u32,
+        populated: u64,
+    ) -> Result<Page> {
+        let total = self.extents(scratch, source, variable, first, row_count, populated)?;
+        if populated == 0 {
+            return Ok(Page::default());
+        }
+        let end_bits = bits::bits(total as u64);
+        let layout = self.layout(end_bits);
+        let row_bits = layout.row_bits as usize;
+        let words = &mut scratch.words;
+        words.clear();
+        let is_copy = self.shift == 0
+            && variable.is_empty()
+            && runs.len() <= 1
+            && source.row_bits == row_bits as u64;
+        if is_copy {
+            let from = (first / u64::from(PAGE_ROWS)) as usize * row_bits;
+            words.extend(self.frame.shards[0].records.range(from, row_bits));
+            words.resize(row_bits, 0);
+            for row in rows(!populated) {
+                clear(words, row as usize * row_bits, row_bits);
+            }
+        } else {
+            words.resize(row_bits + total.div_ceil(8), 0);
+            let (row_words, byte_words) = words.split_at_mut(row_bits);
+            let bytes: &mut [u8] = bytemuck::cast_slice_mut(byte_words);
+            let mut end = 0;
+            let mut extents = scratch.extents.iter().zip(&scratch.nulls);
+            for row in rows(populated) {
+                let (shard, shard_row) = self.locate(first + u64::from(row));
+                let at = row as usize * row_bits;
+                let records = &self.frame.shards[shard].records;
+                for &(offset, length, field) in runs {
+                    let to = at + layout.slots[field].offset as usize;
+                    records.copy_to(shard_row * source.row_bits + offset, row_words, to, length);
+                }
+                for ((field, column), (&(from, to), &null)) in variable.iter().zip(&mut extents) {
+                    let length = to - from;
+                    bytes[end..end + length]
+                        .copy_from_slice(&source.bytes(column, shard)[from..to]);
+                    end += length;
+                    let slot = layout.slots[*field];
+                    let stored = end as u64 | u64::from(null) << end_bits;
+                    let at = at + slot.offset as usize;
+                    bits::or(row_words, at, u32::from(slot.width), stored);
+                }
+            }
+        }
+        Ok(Page {
+            words: Arc::from(words.as_slice()),
+            populated,
+            layout: end_bits,
+        })
+    }
+
+    /// Collects where the variable-length values of a page lie and checks the offsets of all its rows, those of holes
+    /// as well: together with the other pages this bounds the sum of all values by the bytes that there are.
+    fn extents(
+        &self,
+        scratch: &mut Scratch,
+        source: &ObjectSource<'_>,
+        variable: &[(usize, Column)],
+        first: u64,
+        row_count: u32,
+        populated: u64,
+    ) -> Result<usize> {
+        scratch.extents.clear();
+        scratch.nulls.clear();
+        if variable.is_empty() {
+            return Ok(0);
+        }
+        scratch.ends.clear();
+        if self.shift == 0 {
+            scratch
+                .ends
+                .extend(variable.iter().map(|(_, column)| match first {
+                    0 => 0,
+                    first => source.end(column, 0, first - 1).0,
+                }));
+        }
+        let mut total = 0;
+        for row in 0..row_count {
+            let (shard, shard_row) = self.locate(first + u64::from(row));
+            let is_populated = populated >> row & 1 != 0;
+            for (index, (_, column)) in variable.iter().enumerate() {
+                let (start, end, null) = if self.shift == 0 {
+                    let (end, null) = source.end(column, 0, shard_row);
+                    (std::mem::replace(&mut scratch.ends[index], end), end, null)
+                } else {
+                    source.extent(column, shard, shard_row)
+                };
+                if start > end || end > source.bytes(column, shard).len() {
+                    return Err(source.offsets(shard));
+                }
+                if is_populated {
+                    let end = if null { start } else { end };
+                    scratch.extents.push((start, end));
+                    scratch.nulls.push(null);
+                    total += end - start;
+                }
+            }
+        }
+        Ok(total)
+    }
+
+    fn collection_page(
+        &self,
+        scratch: &mut Scratch,
+        source: &CollectionSource<'_>,
+        first: u64,
+        row_count: u32,
+        populated: u64,
+    ) -> Result<Page> {
+        scratch.extents.clear();
+        let mut total = 0;
+        for row in 0..row_count {
+            let (shard, shard_row) = self.locate(first + u64::from(row));
+            let (start, end) = source.extent(shard, shard_row)?;
+            if populated >> row & 1 != 0 {
+                source.size(shard, shard_row, start, end)?;
+                scratch.extents.push((start as usize, end as usize));
+                total += (end - start) as usize;
+            }
+        }
+        if populated == 0 {
+            return Ok(Page::default());
+        }
+        if u32::try_from(total).is_err() {
+            return Err(Error::Malformed {
+                at: self.frame.shards[0].at,
+                what: "more than 2^32 elements in 64 collections",
+            });
+        }
+        let end_bits = bits::bits(total as u64);
+        let layout = self.layout(end_bits);
+        let row_bits = layout.row_bits as usize;
+        let element_bits = source.element_bits as usize;
+        let words = &mut scratch.words;
+        words.clear();
+        words.resize(row_bits + (total * element_bits).div_ceil(64), 0);
+        let mut end = 0;
+        for (row, &(from, to)) in rows(populated).zip(&scratch.extents) {
+            let (shard, shard_row) = self.locate(first + u64::from(row));
+            let sections = &self.frame.shards[shard];
+            sections.elements.copy_to(
+                (from * element_bits) as u64,
+                words,
+                row_bits * 64 + end * element_bits,
+                (to - from) * element_bits,
+            );
+            end += to - from;
+            let at = row as usize * row_bits;
+            bits::or(words, at, end_bits, end as u64);
+            if source.size_width > 0 {
+                let size_at = shard_row * u64::from(source.end_width + source.size_width)
+                    + u64::from(source.end_width);
+                let size = sections.records.get(size_at, source.size_width);
+                bits::or(words, at + end_bits as usize, source.size_width, size);
+            }
+        }
+        Ok(Page {
+            words: Arc::from(words.as_slice()),
+            populated,
+            layout: end_bits,
+        })
+    }
+}
+
+/// Zeroes `length` bits.
+pub(super) fn clear(words: &mut [u64], at: usize, length: usize) {
+    let mut done = 0;
+    while done < length {
+        let width = (length - done).min(64);
+        bits::set(words, at + done, width as u32, 0);
+        done += width;
+    }
+}
+
+/// The maxima of the shards follow from that of the type. This also bounds the number of rows by the input.
+fn check_shards(frame: &TypeFrame<'_>) -> Result<()> {
+    let rows = i64::from(frame.max_ordinal) + 1;
+    let shards = i64::from(frame.num_shards);
+    for (index, shard) in frame.shards.iter().enumerate() {
+        let expected = rows / shards + i64::from((index as i64) < rows % shards) - 1;
+        if i64::from(shard.max_ordinal) != expected {
+            return Err(Error::Malformed {
+                at: shard.at,
+                what: "a shard whose maximal ordinal does not follow from the type's",
+            });
+        }
+    }
+    let last = frame
+        .populated
+        .range(rows.unsigned_abs().div_ceil(64) as usize, usize::MAX)
+        .any(|word| word != 0);
+    if last {
+        return Err(Error::Malformed {
+            at: frame.populated_at,
+            what: "a populated ordinal above the maximum",
+        });
+    }
+    Ok(())
+}
