@@ -2,8 +2,7 @@
 //!
 //! Everything that must outlive a process and is not a blob goes through this log: change records of upstream
 //! systems, dead letters, commands of the registry. The traits say what Kafka does, in Kafka's words, so that a
-//! back end can be swapped without a line changing above; a back end is
-//! ours when it does the same.
+//! back end can be swapped without a line changing above; [`conformance`] is the suite that each back end passes.
 //!
 //! * [`EmbeddedLog`] keeps the log in a directory, on RocksDB.
 //! * [`RemoteLog`] uses the embedded log of another process, over the Unix socket that its owner serves.
@@ -12,6 +11,7 @@
 //! The crate does not know what a record means: keys and values are bytes here.
 
 mod batch;
+pub mod conformance;
 mod embedded;
 mod error;
 mod partitioner;

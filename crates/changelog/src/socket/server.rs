@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufReader;
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +42,8 @@ pub struct Server {
     path: PathBuf,
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
+    /// The listening socket again, to wake the accepting thread also when the file is gone.
+    listening: UnixStream,
 }
 
 struct Shared {
@@ -64,6 +67,9 @@ impl Server {
     /// [`Error::AlreadyServed`] where another process answers on it, [`Error::Io`] for the rest.
     pub fn serve(path: &Path, handlers: Vec<(String, Arc<dyn Handler>)>) -> Result<Self> {
         let listener = bind(path)?;
+        let again = listener
+            .try_clone()
+            .map_err(io_error("serve the socket", path))?;
         let shared = Arc::new(Shared {
             handlers: handlers.into_iter().collect(),
             stopping: AtomicBool::new(false),
@@ -80,6 +86,7 @@ impl Server {
             path: path.to_owned(),
             shared,
             accepting: Some(accepting),
+            listening: UnixStream::from(OwnedFd::from(again)),
         })
     }
 
@@ -96,10 +103,7 @@ impl Server {
             return;
         };
         self.shared.stopping.store(true, Ordering::Release);
-        // The accepting thread looks at the flag after each connection: this one is for it.
-        drop(with_short_path(&self.path, |path| {
-            UnixStream::connect(path)
-        }));
+        let _ = self.listening.shutdown(Shutdown::Both);
         let _ = std::fs::remove_file(&self.path);
         let _ = accepting.join();
         let threads: Vec<_> = {

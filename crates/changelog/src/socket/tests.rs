@@ -161,3 +161,11 @@ fn a_deep_directory_is_no_obstacle() {
     server.shutdown();
     assert!(!path.exists());
 }
+
+#[test]
+fn shutdown_ends_also_when_the_directory_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = serve(&dir.path().join("s.sock"));
+    drop(dir);
+    server.shutdown();
+}
