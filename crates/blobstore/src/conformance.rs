@@ -19,6 +19,7 @@ pub fn run(store: &dyn BlobStore, prefix: &str) -> Result<()> {
     absent_blobs_are_none(store, &format!("{prefix}/absent"))?;
     what_is_put_is_read(store, &format!("{prefix}/put"))?;
     create_never_replaces(store, &format!("{prefix}/create"))?;
+    create_from_names_a_content_twice(store, &format!("{prefix}/create-from"))?;
     swap_needs_the_expected_content(store, &format!("{prefix}/swap"))?;
     list_is_ordered_and_exact(store, &format!("{prefix}/list"))?;
     deleted_blobs_are_gone(store, &format!("{prefix}/delete"))?;
@@ -90,6 +91,32 @@ fn create_never_replaces(store: &dyn BlobStore, prefix: &str) -> Result<()> {
         store.create(&key, b"two")?,
         Created::Created,
         "after a delete"
+    );
+    Ok(())
+}
+
+fn create_from_names_a_content_twice(store: &dyn BlobStore, prefix: &str) -> Result<()> {
+    let (source, key) = (format!("{prefix}/candidate/blob"), format!("{prefix}/blob"));
+    let absent = store.create_from(&key, &source);
+    assert!(
+        matches!(absent, Err(Error::Absent { .. })),
+        "create from nothing gave {absent:?}"
+    );
+    store.put(&source, b"one")?;
+    assert_eq!(store.create_from(&key, &source)?, Created::Created);
+    assert_eq!(store.create_from(&key, &source)?, Created::Exists);
+    store.put(&source, b"two")?;
+    assert_eq!(
+        content(store, &key)?.as_deref(),
+        Some(&b"one"[..]),
+        "a later put of the source changes nothing"
+    );
+    assert_eq!(store.create_from(&key, &source)?, Created::Exists);
+    store.delete(&source)?;
+    assert_eq!(
+        content(store, &key)?.as_deref(),
+        Some(&b"one"[..]),
+        "the source may go"
     );
     Ok(())
 }

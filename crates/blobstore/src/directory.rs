@@ -101,16 +101,17 @@ impl BlobStore for DirectoryStore {
             return Ok(Created::Exists);
         }
         let file = self.scratch.write(bytes)?;
-        let created = match with_parents(&self.root, &path, || fs::hard_link(file.path(), &path)) {
-            Ok(()) => Created::Created,
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_file() => {
-                Created::Exists
-            }
-            Err(source) => return Err(Error::io("link a new blob to", &path, source)),
-        };
-        // Also for `Exists`: the one who linked it may have died before its own sync.
-        sync_directory(parent(&path))?;
-        Ok(created)
+        self.link(file.path(), &path)
+    }
+
+    fn create_from(&self, key: &str, source: &str) -> Result<Created> {
+        let (path, source_path) = (self.path(key)?, self.path(source)?);
+        if !source_path.is_file() {
+            return Err(Error::Absent {
+                key: source.to_owned(),
+            });
+        }
+        self.link(&source_path, &path)
     }
 
     fn compare_and_swap(
@@ -163,6 +164,20 @@ impl BlobStore for DirectoryStore {
 }
 
 impl DirectoryStore {
+    /// Gives the file at `source` the name `path` as well, unless the name is taken.
+    fn link(&self, source: &Path, path: &Path) -> Result<Created> {
+        let created = match with_parents(&self.root, path, || fs::hard_link(source, path)) {
+            Ok(()) => Created::Created,
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_file() => {
+                Created::Exists
+            }
+            Err(source) => return Err(Error::io("link a new blob to", path, source)),
+        };
+        // Also for `Exists`: the one who linked it may have died before its own sync.
+        sync_directory(parent(path))?;
+        Ok(created)
+    }
+
     /// Adds what lies in one folder to `found`, and its subfolders to `folders`.
     fn list_folder(
         &self,

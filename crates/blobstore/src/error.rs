@@ -19,6 +19,12 @@ pub enum Error {
         /// Which rule it breaks.
         reason: &'static str,
     },
+    /// A blob that had to be there is not.
+    #[error("there is no blob {key:?}")]
+    Absent {
+        /// The key asked for.
+        key: String,
+    },
     /// No space (or quota) is left. Nothing of the blob is visible; the call can be repeated once there is space.
     #[error("{action} {}: no space left", path.display())]
     Full {
@@ -60,7 +66,7 @@ impl Error {
     /// Whether the same call may succeed later without anybody changing the program or its input.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Key { .. } => false,
+            Self::Key { .. } | Self::Absent { .. } => false,
             Self::Full { .. } => true,
             Self::Io { source, .. } => matches!(
                 source.kind(),

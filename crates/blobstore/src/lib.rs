@@ -128,6 +128,21 @@ pub trait BlobStore: Send + Sync {
     /// As [`BlobStore::put`].
     fn create(&self, key: &str, bytes: &[u8]) -> Result<Created>;
 
+    /// Gives the content of the blob `source` a second name, only if there is no blob of that name yet. `source` stays.
+    /// A directory links, so that nothing is written twice; the default reads and creates.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] where there is no blob `source`; as [`BlobStore::put`].
+    fn create_from(&self, key: &str, source: &str) -> Result<Created> {
+        check_key(key)?;
+        match self.get(source)? {
+            Some(blob) => self.create(key, &blob.bytes),
+            None => Err(Error::Absent {
+                key: source.to_owned(),
+            }),
+        }
+    }
+
     /// Writes the blob only if its content is still the one marked `expected` (`None`: only if there is no blob).
     ///
     /// # Errors
