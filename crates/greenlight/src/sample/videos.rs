@@ -143,7 +143,7 @@ pub(crate) fn emit(
             entry.updated
         };
         videos.seasons += 1;
-        videos.episodes += emit_season(entry, season, at, last, shapes, out);
+        videos.episodes += emit_season(entry, language, season, at, last, shapes, out);
     }
     videos
 }
@@ -172,6 +172,7 @@ fn title(entry: &Entry, facts: &Facts, language: Option<&str>) -> Title {
 /// longer counts is deleted.
 fn emit_season(
     entry: &Entry,
+    language: Option<&str>,
     season: i32,
     at: i64,
     last: i32,
@@ -189,7 +190,7 @@ fn emit_season(
         parent: Some(parent),
         number: Some(number),
         original_title: title,
-        original_language: None,
+        original_language: language.map(str::to_owned),
         year: None,
         runtime_minutes: None,
         kids,
