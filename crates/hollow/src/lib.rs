@@ -7,6 +7,7 @@ mod key;
 pub mod read;
 pub mod record;
 pub mod schema;
+pub mod sums;
 pub mod write;
 
 pub use blob::{BlobHeader, BlobSet, PartHeader};

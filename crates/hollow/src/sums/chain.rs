@@ -43,7 +43,9 @@ pub struct TypeSum {
 impl TypeSum {
     /// For the records of this type.
     pub fn new(type_name: &str) -> Self {
-        Self { type_name: xxh3_128(type_name.as_bytes()) }
+        Self {
+            type_name: xxh3_128(type_name.as_bytes()),
+        }
     }
 
     /// The summand of one record; `serialized` is its form of section 9.1.
@@ -64,11 +66,19 @@ mod tests {
     #[test]
     fn depends_on_type_ordinal_and_bytes_and_not_on_order() {
         let (a, b) = (TypeSum::new("A"), TypeSum::new("B"));
-        let records = [a.record(0, b"x"), a.record(1, b"x"), a.record(0, b"y"), b.record(0, b"x")];
+        let records = [
+            a.record(0, b"x"),
+            a.record(1, b"x"),
+            a.record(0, b"y"),
+            b.record(0, b"x"),
+        ];
         let mut forward = ChainSum::EMPTY;
         records.iter().for_each(|&record| forward.add(record));
         let mut backward = ChainSum::EMPTY;
-        records.iter().rev().for_each(|&record| backward.add(record));
+        records
+            .iter()
+            .rev()
+            .for_each(|&record| backward.add(record));
         assert_eq!(forward, backward);
         for (i, record) in records.iter().enumerate() {
             assert!(!records[..i].contains(record));

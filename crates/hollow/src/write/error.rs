@@ -82,6 +82,12 @@ pub enum WriteError {
         /// Ordinal of the element or key.
         ordinal: Ordinal,
     },
+    /// A blob holds at most 32767 header tags.
+    #[error("{count} header tags; a blob holds at most 32767")]
+    TooManyHeaderTags {
+        /// Their number.
+        count: usize,
+    },
     /// The state that the cycle would lead to does not hold what was written: a defect of this crate.
     #[error("verification of {type_name} failed: {what}")]
     Verification {

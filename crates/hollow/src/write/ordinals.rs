@@ -159,17 +159,16 @@ impl OrdinalAllocator {
     }
 
     /// Goes on from the populated ordinals of a state, ascending.
-    pub(crate) fn restored(
+    pub(crate) fn restored<I: Iterator<Item = Ordinal>>(
         order: OrdinalOrder,
         partitioned: bool,
-        populated: impl Iterator<Item = Ordinal> + Clone,
+        populated: impl Fn() -> I,
     ) -> Self {
         let bits = if partitioned { PARTITION_BITS } else { 0 };
         let partitions = (0..1_u32 << bits)
             .map(|partition| {
-                let own = populated
-                    .clone()
-                    .filter(move |o| o & ((1 << bits) - 1) == partition)
+                let own = populated()
+                    .filter(|o| o & ((1 << bits) - 1) == partition)
                     .map(|o| o >> bits);
                 let mut next = 0;
                 let mut holes = Vec::new();
@@ -240,9 +239,11 @@ mod tests {
     #[test]
     fn after_a_restore_the_orders_differ_for_one_cycle() {
         let populated = [0, 2, 5];
-        let mut ours =
-            OrdinalAllocator::restored(OrdinalOrder::SmallestFirst, false, populated.into_iter());
-        let mut java = OrdinalAllocator::restored(OrdinalOrder::Java, false, populated.into_iter());
+        let mut ours = OrdinalAllocator::restored(OrdinalOrder::SmallestFirst, false, || {
+            populated.into_iter()
+        });
+        let mut java =
+            OrdinalAllocator::restored(OrdinalOrder::Java, false, || populated.into_iter());
         let two = |a: &mut OrdinalAllocator| [a.take(|| 0), a.take(|| 0)];
         assert_eq!(two(&mut ours), [Some(1), Some(3)]);
         assert_eq!(two(&mut java), [Some(4), Some(3)]);

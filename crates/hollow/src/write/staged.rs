@@ -43,10 +43,6 @@ impl Staged {
         self.entries.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// The index of the record with this ordinal, in order of adding.
     #[inline]
     pub(crate) fn index_of(&self, ordinal: Ordinal) -> Option<usize> {

@@ -249,15 +249,15 @@ impl TypeStats {
     }
 
     /// Replaces the sums by shard with ones of a finer resolution, counted anew from (ordinal, record) of all live
-    /// records. Needed only when a type grows past a quarter of the resolution in shards.
-    pub(crate) fn refine_totals<'a>(
+    /// records. Needed only when a type grows to more shards than the sums can tell apart.
+    pub(crate) fn refine_totals(
         &mut self,
         resolution: usize,
-        live: impl Iterator<Item = (Ordinal, &'a [u8])>,
+        live: impl FnOnce(&mut dyn FnMut(Ordinal, &[u8])),
     ) {
         let mut fresh = ShardTotals(vec![0; resolution]);
         let is_list = matches!(self.kind, KindStats::List { .. });
-        for (ordinal, record) in live {
+        live(&mut |ordinal, record| {
             let size = Entries::list(record).size();
             fresh.count(
                 ordinal,
@@ -268,7 +268,7 @@ impl TypeStats {
                 },
                 Change::Add,
             );
-        }
+        });
         match &mut self.kind {
             KindStats::Object { .. } => {}
             KindStats::List {

@@ -80,6 +80,7 @@ impl OrdinalTable {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -6,6 +6,7 @@
 use super::words::Words;
 use crate::Ordinal;
 use crate::codec::bits::mask;
+use crate::codec::hash::bucket_count;
 use crate::codec::varint::{write_vint, write_vlong};
 use crate::record::{Fields, Stored};
 use crate::schema::FieldType;
@@ -190,6 +191,24 @@ impl HashedShard {
             self.end += 1;
         }
         self.push_fixed(size);
+    }
+
+    /// Appends a record of `size` elements, of which `placed` gives the filled buckets in order.
+    pub(super) fn push_placed(
+        &mut self,
+        size: u32,
+        placed: impl Iterator<Item = (u32, (Ordinal, Ordinal))>,
+    ) {
+        let count = bucket_count(size).unwrap_or(1);
+        let mut placed = placed.peekable();
+        self.push(
+            size,
+            (0..count).map(|at| {
+                placed
+                    .next_if(|&(bucket, _)| bucket == at)
+                    .map(|(_, entry)| entry)
+            }),
+        );
     }
 
     /// Appends a place without a record.

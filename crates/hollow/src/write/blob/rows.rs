@@ -1,0 +1,131 @@
+//! Where the records of a blob come from: the staged bytes of a cycle or the pages of a state.
+
+use super::shard::{Bucket, HashedShard, ListShard, ObjectShard, place};
+use crate::Ordinal;
+use crate::codec::hash::{bucket_count, hash_int};
+use crate::read::TypeState;
+use crate::record::Entries;
+use crate::schema::SchemaKind;
+use crate::write::WriteError;
+use crate::write::staged::Staged;
+
+/// The hash that places an element of a SET or the key of a MAP, for types with a hash key (format 8.3).
+pub(crate) type HashKey<'a> = &'a (dyn Fn(Ordinal) -> Result<i32, WriteError> + Sync);
+
+/// A source of records by ordinal.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows<'a> {
+    /// New records of the open cycle. Without a hash key elements are placed by ordinal.
+    Staged {
+        staged: &'a Staged,
+        hash_key: Option<HashKey<'a>>,
+    },
+    /// Records of a state, whose buckets are placed already.
+    State(&'a TypeState),
+}
+
+impl<'a> Rows<'a> {
+    /// Appends the record with this ordinal to an OBJECT shard, an empty place if there is none.
+    pub(super) fn object(
+        &self,
+        ordinal: Ordinal,
+        shard: &mut ObjectShard<'_>,
+        scratch: &mut Scratch,
+    ) {
+        match self.record(ordinal, &mut scratch.record) {
+            Some(record) => shard.push(record),
+            None => shard.push_empty(),
+        }
+    }
+
+    /// Appends the record with this ordinal to a LIST shard, an empty place if there is none.
+    pub(super) fn list(&self, ordinal: Ordinal, shard: &mut ListShard, scratch: &mut Scratch) {
+        match self.record(ordinal, &mut scratch.record) {
+            Some(record) => shard.push(Entries::list(record).map(|(element, _)| element)),
+            None => shard.push_empty(),
+        }
+    }
+
+    /// Appends the record with this ordinal to a SET or MAP shard, an empty place if there is none.
+    pub(super) fn hashed(
+        &self,
+        kind: SchemaKind,
+        ordinal: Ordinal,
+        shard: &mut HashedShard,
+        scratch: &mut Scratch,
+    ) -> Result<(), WriteError> {
+        match self {
+            Rows::State(state) => {
+                if let Some(set) = state.set(ordinal) {
+                    shard.push_placed(
+                        set.len() as u32,
+                        set.buckets().map(|(at, element)| (at, (element, 0))),
+                    );
+                } else if let Some(map) = state.map(ordinal) {
+                    shard.push_placed(
+                        map.len() as u32,
+                        map.buckets().map(|(at, key, value)| (at, (key, value))),
+                    );
+                } else {
+                    shard.push_empty();
+                }
+            }
+            Rows::Staged { staged, hash_key } => {
+                let Some(record) = staged.get(ordinal) else {
+                    shard.push_empty();
+                    return Ok(());
+                };
+                let entries = if kind == SchemaKind::Map {
+                    Entries::map(record)
+                } else {
+                    Entries::set(record)
+                };
+                let size = entries.size();
+                scratch
+                    .buckets
+                    .resize(bucket_count(size).unwrap_or(1) as usize, None);
+                scratch.hashes.clear();
+                if let Some(hash_key) = hash_key {
+                    for (key, _) in entries.clone() {
+                        scratch.hashes.push(hash_key(key)? as u32);
+                    }
+                } else {
+                    scratch
+                        .hashes
+                        .extend(entries.clone().map(|(key, _)| hash_int(key as i32) as u32));
+                }
+                place(
+                    &mut scratch.buckets,
+                    entries.zip(scratch.hashes.iter().copied()),
+                );
+                shard.push(size, scratch.buckets.iter().copied());
+            }
+        }
+        Ok(())
+    }
+
+    fn record<'s>(&self, ordinal: Ordinal, scratch: &'s mut Vec<u8>) -> Option<&'s [u8]>
+    where
+        'a: 's,
+    {
+        match self {
+            Rows::Staged { staged, .. } => staged.get(ordinal),
+            Rows::State(state) => {
+                if !state.is_populated(ordinal) {
+                    return None;
+                }
+                scratch.clear();
+                state.serialize(ordinal, scratch);
+                Some(scratch)
+            }
+        }
+    }
+}
+
+/// Buffers that are reused from record to record.
+#[derive(Default)]
+pub(super) struct Scratch {
+    record: Vec<u8>,
+    buckets: Vec<Bucket>,
+    hashes: Vec<u32>,
+}

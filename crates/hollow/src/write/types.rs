@@ -1,0 +1,361 @@
+//! One type of a write state: its table, its ordinals, what is staged, and the counters over its live records.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::layout::{self, MAX_SHARDS, TypeLayout};
+use super::links::{Links, Path};
+use super::options::WriteOptions;
+use super::ordinals::OrdinalAllocator;
+use super::staged::{OrdinalRecords, Staged};
+use super::stats::TypeStats;
+use super::table::OrdinalTable;
+use super::{WriteError, blob};
+use crate::codec::hash::murmur3;
+use crate::read::TypeState;
+use crate::record::validate;
+use crate::schema::Schema;
+use crate::{Ordinal, Result};
+
+/// One type of a write state.
+#[derive(Debug)]
+pub(super) struct TypeWriter {
+    pub(super) schema: Arc<Schema>,
+    pub(super) part: Option<String>,
+    pub(super) links: Links,
+    /// Paths of the primary key.
+    pub(super) key: Option<Vec<Path>>,
+    /// Paths of a SET's or MAP's hash key with the type position that they start from; `None` too where the data set
+    /// lacks a type on the way, so that elements are placed by ordinal.
+    pub(super) hash_key: Option<(usize, Vec<Path>)>,
+    /// Content → ordinal, of the committed state's records and the staged ones.
+    pub(super) table: OrdinalTable,
+    /// Primary key → ordinal, likewise.
+    pub(super) keys: OrdinalTable,
+    pub(super) ordinals: OrdinalAllocator,
+    /// Over the committed state's records; between seal and commit over live ones.
+    pub(super) stats: TypeStats,
+    /// Shard count of the committed state, or the pinned one before there is any.
+    pub(super) shard_count: Option<u32>,
+    /// How many references of committed records lead to each ordinal; empty until the first incremental cycle.
+    pub(super) references: Vec<u32>,
+    /// The committed records.
+    pub(super) state: Option<TypeState>,
+    pub(super) cycle: TypeCycle,
+}
+
+/// What the open cycle did to a type.
+#[derive(Debug, Default)]
+pub(super) struct TypeCycle {
+    pub(super) staged: Staged,
+    /// Hash of the primary key of each staged record, in order of adding.
+    pub(super) staged_keys: Vec<u32>,
+    /// In a total cycle: a bit for each committed record that was added again.
+    pub(super) seen: Vec<u64>,
+    /// In an incremental cycle: what was upserted or deleted.
+    pub(super) marks: HashMap<Ordinal, Mark>,
+    /// Committed ordinals in the order in which they were marked as deleted, repeats possible.
+    pub(super) deleted: Vec<Ordinal>,
+    /// For each staged record whether it is part of the sealed state.
+    pub(super) live: Vec<bool>,
+    /// Indexes into `staged` of the records that are part of the sealed state, ascending by ordinal.
+    pub(super) added: Vec<u32>,
+    pub(super) removed: OrdinalRecords,
+    /// Hash of the primary key of each removed record.
+    pub(super) removed_keys: Vec<u32>,
+    pub(super) layout: Option<TypeLayout>,
+    /// Whether `stats` has the added records in.
+    pub(super) counted: bool,
+}
+
+/// What an incremental cycle says about a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Upserted: part of the next state whatever refers to it.
+    Pinned,
+    /// Deleted or replaced: gone unless something live refers to it.
+    Deleted,
+    /// Not part of the sealed state.
+    Removed,
+}
+
+impl TypeWriter {
+    /// The record of this ordinal, staged or committed; `scratch` holds it where it must be unpacked.
+    #[inline]
+    pub(super) fn record<'a>(
+        &'a self,
+        ordinal: Ordinal,
+        scratch: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
+        if let Some(record) = self.cycle.staged.get(ordinal) {
+            return Some(record);
+        }
+        let state = self.state.as_ref()?;
+        if !state.is_populated(ordinal) {
+            return None;
+        }
+        scratch.clear();
+        state.serialize(ordinal, scratch);
+        Some(scratch)
+    }
+
+    /// The ordinal of a record with this content.
+    #[inline]
+    pub(super) fn lookup(
+        &self,
+        hash: u32,
+        record: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> Option<Ordinal> {
+        self.table.find(hash, |ordinal| {
+            self.record(ordinal, scratch) == Some(record)
+        })
+    }
+
+    /// Takes a record in that is in neither the committed state nor the cycle.
+    pub(super) fn stage(&mut self, hash: u32, record: &[u8]) -> Result<Ordinal, WriteError> {
+        validate(&self.schema, record)?;
+        let ordinal = self
+            .ordinals
+            .take(|| murmur3(record) as u32)
+            .ok_or_else(|| WriteError::OrdinalLimit {
+                type_name: self.schema.name().to_owned(),
+            })?;
+        self.table.insert(hash, ordinal);
+        self.cycle.staged.push(ordinal, hash, record);
+        Ok(ordinal)
+    }
+
+    pub(super) fn is_committed(&self, ordinal: Ordinal) -> bool {
+        self.state
+            .as_ref()
+            .is_some_and(|state| state.is_populated(ordinal))
+    }
+
+    /// Marks a committed record as part of a total cycle.
+    #[inline]
+    pub(super) fn see(&mut self, ordinal: Ordinal) {
+        if self.cycle.staged.index_of(ordinal).is_none() {
+            self.cycle.seen[ordinal as usize / 64] |= 1 << (ordinal % 64);
+        }
+    }
+
+    pub(super) fn is_seen(&self, ordinal: Ordinal) -> bool {
+        self.cycle
+            .seen
+            .get(ordinal as usize / 64)
+            .is_some_and(|word| word >> (ordinal % 64) & 1 != 0)
+    }
+
+    /// Whether the record is part of the sealed state.
+    pub(super) fn is_live(&self, ordinal: Ordinal, total: bool) -> bool {
+        match self.cycle.staged.index_of(ordinal) {
+            Some(index) => self.cycle.live.get(index).copied().unwrap_or(false),
+            None if total => self.is_seen(ordinal),
+            None => {
+                self.is_committed(ordinal) && self.cycle.marks.get(&ordinal) != Some(&Mark::Removed)
+            }
+        }
+    }
+
+    /// Changes the number of references to an ordinal and returns the new one.
+    pub(super) fn refer(&mut self, ordinal: Ordinal, up: bool) -> u32 {
+        let at = ordinal as usize;
+        if at >= self.references.len() {
+            self.references.resize(at + 1, 0);
+        }
+        let count = &mut self.references[at];
+        *count = if up {
+            *count + 1
+        } else {
+            count.saturating_sub(1)
+        };
+        *count
+    }
+
+    pub(super) fn reference_count(&self, ordinal: Ordinal) -> u32 {
+        self.references.get(ordinal as usize).copied().unwrap_or(0)
+    }
+
+    /// Notes a committed record as removed by the cycle.
+    pub(super) fn remove(&mut self, ordinal: Ordinal) {
+        if let Some(state) = &self.state {
+            self.cycle
+                .removed
+                .push_with(ordinal, |out| state.serialize(ordinal, out));
+        }
+    }
+
+    /// The staged records of the sealed state with their ordinals, ascending.
+    pub(super) fn added(&self) -> impl Iterator<Item = (Ordinal, &[u8])> {
+        let staged = &self.cycle.staged;
+        self.cycle.added.iter().map(move |&index| {
+            (
+                staged.ordinal(index as usize),
+                staged.record(index as usize),
+            )
+        })
+    }
+
+    /// Takes the added records into the counters and decides widths and shards.
+    pub(super) fn plan(&mut self, options: &WriteOptions) {
+        let staged = &self.cycle.staged;
+        for &index in &self.cycle.added {
+            self.stats.add(
+                staged.ordinal(index as usize),
+                staged.record(index as usize),
+            );
+        }
+        self.cycle.counted = true;
+        let committed_max = self.state.as_ref().and_then(TypeState::last_ordinal);
+        let added_max = self
+            .cycle
+            .added
+            .last()
+            .map(|&index| staged.ordinal(index as usize));
+        let max_ordinal = committed_max.max(added_max).map_or(-1, |max| max as i32);
+        let widths = layout::widths(&self.stats);
+        let target = options.target_shard_bytes.unwrap_or(u64::MAX);
+        let wanted = layout::shard_count(
+            layout::size_for_sharding(&self.stats, &widths, max_ordinal),
+            target,
+        );
+        let first = self.state.is_none();
+        let before = self.shard_count.unwrap_or(wanted);
+        let count = if options.resharding && !first {
+            wanted.clamp(before.div_ceil(2), before.saturating_mul(2).min(MAX_SHARDS))
+        } else {
+            before
+        };
+        self.refine_totals(count.max(before));
+        self.cycle.layout = Some(TypeLayout {
+            max_ordinal,
+            widths,
+            shards: layout::shards(&self.stats, count),
+            reverse_shards: layout::shards(&self.stats, before),
+        });
+    }
+
+    /// Makes the sums by shard fine enough for this many shards.
+    fn refine_totals(&mut self, count: u32) {
+        if self
+            .stats
+            .totals()
+            .is_none_or(|totals| totals.resolution() >= count as usize)
+        {
+            return;
+        }
+        let (state, staged, added) = (&self.state, &self.cycle.staged, &self.cycle.added);
+        self.stats.refine_totals(count as usize * 4, |each| {
+            let mut scratch = Vec::new();
+            if let Some(state) = state {
+                for ordinal in state.ordinals() {
+                    scratch.clear();
+                    state.serialize(ordinal, &mut scratch);
+                    each(ordinal, &scratch);
+                }
+            }
+            for &index in added {
+                each(
+                    staged.ordinal(index as usize),
+                    staged.record(index as usize),
+                );
+            }
+        });
+    }
+
+    /// Whether the sealed cycle changed the type: its records or its shard count.
+    pub(super) fn is_changed(&self) -> bool {
+        let resharded = self
+            .cycle
+            .layout
+            .as_ref()
+            .is_some_and(|layout| layout.shards.count != layout.reverse_shards.count);
+        !self.cycle.added.is_empty() || !self.cycle.removed.ordinals.is_empty() || resharded
+    }
+
+    /// Ends the cycle for good: `state` is what it led to.
+    pub(super) fn commit(&mut self, state: TypeState, options: &WriteOptions) {
+        let mut cycle = std::mem::take(&mut self.cycle);
+        let is_keyed = self.key.is_some();
+        for (at, (ordinal, record)) in cycle.removed.iter().enumerate() {
+            self.stats.remove(ordinal, record);
+            self.table.remove(super::table::hash_bytes(record), ordinal);
+            if is_keyed {
+                self.keys.remove(cycle.removed_keys[at], ordinal);
+            }
+        }
+        let mut freed = cycle.removed.ordinals.clone();
+        for index in 0..cycle.staged.len() {
+            if !cycle.live[index] {
+                self.forget(&cycle, index);
+                freed.push(cycle.staged.ordinal(index));
+            }
+        }
+        if let Some(layout) = &cycle.layout {
+            self.shard_count = Some(layout.shards.count);
+        }
+        let focus = if options.focus_holes {
+            self.shard_count.unwrap_or(1)
+        } else {
+            1
+        };
+        self.ordinals.commit(freed.iter().copied(), focus);
+        self.state = Some(state);
+        cycle.clear();
+        self.cycle = cycle;
+    }
+
+    /// Ends the cycle as if it had not been.
+    pub(super) fn rollback(&mut self) {
+        let mut cycle = std::mem::take(&mut self.cycle);
+        if cycle.counted {
+            for &index in &cycle.added {
+                let index = index as usize;
+                self.stats
+                    .remove(cycle.staged.ordinal(index), cycle.staged.record(index));
+            }
+        }
+        for index in 0..cycle.staged.len() {
+            self.forget(&cycle, index);
+        }
+        self.ordinals.rollback();
+        cycle.clear();
+        self.cycle = cycle;
+    }
+
+    /// Takes a staged record out of the tables.
+    fn forget(&mut self, cycle: &TypeCycle, index: usize) {
+        let ordinal = cycle.staged.ordinal(index);
+        self.table.remove(cycle.staged.hash(index), ordinal);
+        if let Some(&key_hash) = cycle.staged_keys.get(index) {
+            self.keys.remove(key_hash, ordinal);
+        }
+    }
+
+    /// Where the blobs of the cycle take new records from. `hash_key` places elements where the type has a hash key.
+    pub(super) fn staged_rows<'a>(&'a self, hash_key: Option<blob::HashKey<'a>>) -> blob::Rows<'a> {
+        blob::Rows::Staged {
+            staged: &self.cycle.staged,
+            hash_key,
+        }
+    }
+}
+
+impl TypeCycle {
+    /// Empties everything but keeps buffers of moderate size, so that small cycles do not allocate.
+    fn clear(&mut self) {
+        self.staged.clear();
+        self.staged_keys.clear();
+        self.seen = Vec::new();
+        self.marks.clear();
+        self.deleted.clear();
+        self.live.clear();
+        self.added.clear();
+        self.removed = OrdinalRecords::default();
+        self.removed_keys.clear();
+        self.layout = None;
+        self.counted = false;
+    }
+}
