@@ -8,24 +8,8 @@ mod support;
 
 use hollow::{Error, Filter, ReadState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use support::numbers::Numbers;
 use support::{Blob, Case, cases, rendered};
-
-/// A fixed sequence of numbers (SplitMix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-}
 
 /// Reads the blob and, if that works, everything in the state. A rendering checks lookups against iteration on its way,
 /// which may fail where buckets are not where hashes say: that is no damage that a reader could see.

@@ -2,6 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that lacks its files fails")]
 
+pub mod encoder;
+pub mod numbers;
+
 use hollow::{
     BlobSet, Error, FieldType, Filter, HollowStr, ObjectView, ReadState, Schema, TypeState,
 };
