@@ -1,1 +1,36 @@
 //! The domain: facts about a video, country policy, rules, verdicts. Pure functions.
+//!
+//! [`Facts`] takes the ten inputs' records and keeps a row per video; an [`Evaluator`] asks every
+//! rule of a [`Configuration`] about every row, for all countries at once, and gives an
+//! [`Outcome`] per video: groups of countries with one verdict, what blocks them, and when that
+//! changes by itself. [`Evaluator::explain`] says for one video and country which records decided.
+//! Nothing here reads a clock, a file or a network: time is an argument.
+
+pub mod configuration;
+mod country;
+mod error;
+mod evaluate;
+mod explain;
+pub mod facts;
+mod language;
+mod licence;
+pub mod record;
+mod records;
+mod rule;
+mod rules;
+mod time;
+mod verdict;
+
+pub use configuration::Configuration;
+pub use country::{CODES, Country, CountrySet};
+pub use error::{Error, Result};
+pub use evaluate::{Evaluator, Scratch};
+pub use explain::{
+    Blocker, Case, Change, Explanation, Finding, Input, KeyPart, NO_POLICY, Records,
+};
+pub use facts::Facts;
+pub use language::{Fallback, Language, Languages};
+pub use rule::{Applies, Check, Children, Heard, Rule, Terms};
+pub use rules::ALL as RULES;
+pub use time::Instant;
+pub use verdict::{BlockerSet, Group, NextChange, Outcome};

@@ -1,0 +1,398 @@
+//! Evaluating every video in all countries at once.
+//!
+//! What a rule says about texts, ratings, tracks, artwork or encodes does not depend on time, so
+//! it is asked once per distinct value and remembered ([`Evaluator::prepare`]); rights, holds and
+//! licences are asked at the evaluation's instant, and at every later instant at which a window or
+//! a hold begins or ends, which gives the next change. A season's and a show's verdicts follow
+//! from their children's, the future included. Videos with the same facts have the same verdict
+//! and are evaluated once per [`Scratch`].
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::configuration::{Configuration, Settings};
+use crate::country::CountrySet;
+use crate::facts::{Facts, Hold, Ids, OPEN, Row, Slot, Speech, Window};
+use crate::rule::{Applies, Check, Children, Heard, Rule, Terms};
+use crate::rules::ALL;
+use crate::verdict::{Outcome, assemble};
+use crate::{Result, licence};
+
+/// A rule that is on.
+struct Active {
+    place: usize,
+    rule: &'static Rule,
+    settings: Settings,
+    /// The countries it blocks, by the number of the value it looks at.
+    table: Vec<CountrySet>,
+}
+
+/// How far the tables have come, by pool.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    ratings: u64,
+    texts: u64,
+    speech: u64,
+    artwork: u64,
+    streams: u64,
+}
+
+/// The rules as configured, with what they said about facts seen so far. Belongs to one [`Facts`].
+pub struct Evaluator {
+    active: Vec<Active>,
+    configuration: Configuration,
+    fingerprint: String,
+    seen: Seen,
+    policies_stamp: u64,
+}
+
+/// Verdicts of one evaluation by facts, so that videos with the same facts share one.
+#[derive(Default)]
+pub struct Scratch {
+    played: HashMap<Key, Arc<Outcome>>,
+    instants: Vec<i64>,
+}
+
+/// All that decides about a played video.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    ids: Ids,
+    speech: u32,
+    orphan: bool,
+}
+
+impl Key {
+    fn of(row: &Row) -> Self {
+        Self {
+            ids: row.effective,
+            speech: row.speech,
+            orphan: row.orphan,
+        }
+    }
+}
+
+impl Evaluator {
+    /// The rules of a configuration.
+    ///
+    /// # Errors
+    /// As [`Configuration::complete`].
+    pub fn new(configuration: &Configuration) -> Result<Self> {
+        let configuration = configuration.complete()?;
+        let fingerprint = configuration.fingerprint()?;
+        let active = ALL
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| configuration.rules[rule.code].enabled)
+            .map(|(place, rule)| Active {
+                place,
+                rule,
+                settings: Settings::new(configuration.rules[rule.code].parameters.clone()),
+                table: Vec::new(),
+            })
+            .collect();
+        Ok(Self {
+            active,
+            configuration,
+            fingerprint,
+            seen: Seen::default(),
+            policies_stamp: 0,
+        })
+    }
+
+    /// The configuration, complete.
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// The configuration's fingerprint.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Brings the tables up to date with the facts; cost follows the values that are new. Needed
+    /// after every [`Facts::refresh`].
+    pub fn prepare(&mut self, facts: &Facts) {
+        if facts.policies_stamp() != self.policies_stamp {
+            self.policies_stamp = facts.policies_stamp();
+            self.seen = Seen::default();
+        }
+        let seen = self.seen;
+        let pools = &facts.pools;
+        for active in &mut self.active {
+            let terms = Terms {
+                policies: facts.policies(),
+                languages: &facts.languages,
+                names: &facts.names,
+                settings: &active.settings,
+            };
+            let table = &mut active.table;
+            let mut put = |id: u32, blocked: CountrySet| {
+                if table.len() <= id as usize {
+                    table.resize(id as usize + 1, CountrySet::EMPTY);
+                }
+                table[id as usize] = blocked;
+            };
+            match active.rule.check {
+                Check::Ratings(check) => pools
+                    .ratings
+                    .newer(seen.ratings)
+                    .for_each(|(id, ratings)| put(id, check(ratings, &terms))),
+                Check::Texts(check) => pools
+                    .texts
+                    .newer(seen.texts)
+                    .for_each(|(id, texts)| put(id, check(texts, &terms))),
+                Check::Speech(check) | Check::Licences(check) => pools
+                    .speech
+                    .newer(seen.speech)
+                    .for_each(|(id, speech)| put(id, check(&all_licensed(speech), &terms))),
+                Check::Artwork(check) => pools
+                    .artwork
+                    .newer(seen.artwork)
+                    .for_each(|(id, artwork)| put(id, check(artwork, &terms))),
+                Check::Streams(check) => pools
+                    .streams
+                    .newer(seen.streams)
+                    .for_each(|(id, streams)| put(id, check(streams, &terms))),
+                Check::Ancestry(_) | Check::Children(_) | Check::Rights(_) | Check::Holds(_) => {}
+            }
+        }
+        self.seen = Seen {
+            ratings: pools.ratings.stamp(),
+            texts: pools.texts.stamp(),
+            speech: pools.speech.stamp(),
+            artwork: pools.artwork.stamp(),
+            streams: pools.streams.stamp(),
+        };
+    }
+
+    /// Evaluates what hangs from some roots ([`Facts::roots`]) at an instant, and gives every
+    /// video's outcome to `visit`, children before parents. The facts are those of the last
+    /// [`Evaluator::prepare`]; a scratch serves one instant.
+    pub fn evaluate(
+        &self,
+        facts: &Facts,
+        roots: &[Slot],
+        now: i64,
+        scratch: &mut Scratch,
+        mut visit: impl FnMut(Slot, &Arc<Outcome>),
+    ) {
+        for &root in roots {
+            self.outcome(facts, root, now, scratch, &mut visit);
+        }
+    }
+
+    /// The outcome of one video with what hangs from it.
+    pub(crate) fn outcome(
+        &self,
+        facts: &Facts,
+        slot: Slot,
+        now: i64,
+        scratch: &mut Scratch,
+        visit: &mut impl FnMut(Slot, &Arc<Outcome>),
+    ) -> Arc<Outcome> {
+        let row = facts.row(slot);
+        let outcome = match row.title.is_none_or(|title| title.kind.is_playable()) {
+            true => self.played(facts, row, now, scratch),
+            false => {
+                let children: Vec<Arc<Outcome>> = facts
+                    .children(slot)
+                    .map(|child| self.outcome(facts, child, now, scratch, visit))
+                    .collect();
+                Arc::new(self.collection(facts, row, children, now))
+            }
+        };
+        visit(slot, &outcome);
+        outcome
+    }
+
+    fn played(&self, facts: &Facts, row: &Row, now: i64, scratch: &mut Scratch) -> Arc<Outcome> {
+        let key = Key::of(row);
+        if let Some(outcome) = scratch.played.get(&key) {
+            return outcome.clone();
+        }
+        let markets = facts.policies().markets();
+        let mut blocked = Vec::with_capacity(self.active.len());
+        let mut lasting = CountrySet::EMPTY;
+        let mut passing = CountrySet::EMPTY;
+        for active in self.rules(Applies::Played) {
+            let (by, lasts) = match self.lasting(facts, active, row) {
+                Some(by) => (by & markets, true),
+                None => (passing_block(facts, active, row, now) & markets, false),
+            };
+            match lasts {
+                true => lasting |= by,
+                false => passing |= by,
+            }
+            blocked.push((active.place, by));
+        }
+        let mut live = markets - lasting - passing;
+        let mut timeline = vec![(now, live)];
+        if lasting != markets {
+            boundaries(facts, row, now, &mut scratch.instants);
+            for &at in &scratch.instants {
+                let mut blocked = lasting;
+                for active in self.rules(Applies::Played) {
+                    if is_passing(active.rule.check) {
+                        blocked |= passing_block(facts, active, row, at);
+                    }
+                }
+                if live != markets - blocked {
+                    live = markets - blocked;
+                    timeline.push((at, live));
+                }
+            }
+        }
+        let outcome = Arc::new(assemble(markets, &blocked, timeline));
+        scratch.played.insert(key, outcome.clone());
+        outcome
+    }
+
+    /// A show or season: live where one of its children is, blocked by what blocks all of them.
+    fn collection(
+        &self,
+        facts: &Facts,
+        row: &Row,
+        mut children: Vec<Arc<Outcome>>,
+        now: i64,
+    ) -> Outcome {
+        let markets = facts.policies().markets();
+        let count = children.len();
+        children.sort_unstable_by_key(|child| Arc::as_ptr(child) as usize);
+        children.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let live = children
+            .iter()
+            .fold(CountrySet::EMPTY, |live, child| live | child.live);
+        let below = Children { count, live };
+
+        let mut blocked = Vec::with_capacity(self.active.len());
+        for active in &self.active {
+            let mut by = CountrySet::EMPTY;
+            if active.rule.applies != Applies::Played {
+                by = match self.lasting(facts, active, row) {
+                    Some(by) => by,
+                    None => match active.rule.check {
+                        Check::Children(check) => check(&below, &active.terms(facts)),
+                        _ => passing_block(facts, active, row, now),
+                    },
+                };
+            }
+            let shared = children
+                .iter()
+                .map(|child| child.blocked_by(active.place))
+                .reduce(|shared, child| shared & child);
+            by |= shared.unwrap_or_default();
+            blocked.push((active.place, by & markets));
+        }
+
+        let mut instants: Vec<i64> = children
+            .iter()
+            .flat_map(|child| child.timeline.iter().skip(1))
+            .map(|&(at, _)| at)
+            .collect();
+        instants.sort_unstable();
+        instants.dedup();
+        let mut timeline = vec![(now, live)];
+        let mut last = live;
+        for at in instants {
+            let live = children
+                .iter()
+                .fold(CountrySet::EMPTY, |live, child| live | child.live_at(at));
+            if live != last {
+                timeline.push((at, live));
+                last = live;
+            }
+        }
+        assemble(markets, &blocked, timeline)
+    }
+
+    fn rules(&self, applies: Applies) -> impl Iterator<Item = &Active> {
+        self.active
+            .iter()
+            .filter(move |active| [applies, Applies::Every].contains(&active.rule.applies))
+    }
+
+    /// What a rule blocks as long as the facts stay; `None` if that depends on time or children.
+    fn lasting(&self, facts: &Facts, active: &Active, row: &Row) -> Option<CountrySet> {
+        let id = match active.rule.check {
+            Check::Ancestry(check) => return Some(check(row.orphan, &active.terms(facts))),
+            Check::Ratings(_) => row.effective.ratings,
+            Check::Texts(_) => row.effective.texts,
+            Check::Speech(_) => row.speech,
+            Check::Artwork(_) => row.effective.artwork,
+            Check::Streams(_) => row.effective.streams,
+            Check::Children(_) | Check::Rights(_) | Check::Holds(_) | Check::Licences(_) => {
+                return None;
+            }
+        };
+        Some(active.table.get(id as usize).copied().unwrap_or_default())
+    }
+
+    pub(crate) fn settings(&self, place: usize) -> Option<&Settings> {
+        let active = self.active.iter().find(|active| active.place == place);
+        active.map(|active| &active.settings)
+    }
+}
+
+impl Active {
+    fn terms<'a>(&'a self, facts: &'a Facts) -> Terms<'a> {
+        Terms {
+            policies: facts.policies(),
+            languages: &facts.languages,
+            names: &facts.names,
+            settings: &self.settings,
+        }
+    }
+}
+
+/// What a rule about windows or holds blocks at an instant.
+fn passing_block(facts: &Facts, active: &Active, row: &Row, at: i64) -> CountrySet {
+    let pools = &facts.pools;
+    let windows: &[Window] = pools.rights.get(row.effective.rights);
+    match active.rule.check {
+        Check::Rights(check) => check(windows, at, &active.terms(facts)),
+        Check::Holds(check) => {
+            let holds: &[Hold] = pools.holds.get(row.effective.holds);
+            match holds.is_empty() {
+                true => CountrySet::EMPTY,
+                false => check(holds, at, &active.terms(facts)),
+            }
+        }
+        Check::Licences(check) => {
+            let speech = pools.speech.get(row.speech);
+            let if_all = active.table.get(row.speech as usize).copied();
+            let terms = active.terms(facts);
+            let ask = |heard: &Heard<'_>| check(heard, &terms);
+            licence::lacking(windows, at, speech, ask) - if_all.unwrap_or_default()
+        }
+        _ => CountrySet::EMPTY,
+    }
+}
+
+fn is_passing(check: Check) -> bool {
+    matches!(
+        check,
+        Check::Rights(_) | Check::Holds(_) | Check::Licences(_)
+    )
+}
+
+/// The instants after now at which a window or hold begins or ends, ascending.
+fn boundaries(facts: &Facts, row: &Row, now: i64, instants: &mut Vec<i64>) {
+    instants.clear();
+    for window in facts.pools.rights.get(row.effective.rights).iter() {
+        instants.extend([window.start, window.end]);
+    }
+    for hold in facts.pools.holds.get(row.effective.holds).iter() {
+        instants.extend([hold.from, hold.until]);
+    }
+    instants.retain(|&at| at > now && at != OPEN);
+    instants.sort_unstable();
+    instants.dedup();
+}
+
+fn all_licensed(speech: &Speech) -> Heard<'_> {
+    Heard {
+        speech,
+        licensed: None,
+    }
+}

@@ -1,0 +1,197 @@
+//! What an evaluation says about a video: groups of countries with one and the same verdict.
+//!
+//! Countries agree more often than not, so a verdict for 250 countries is a handful of groups.
+//! They are disjoint, cover the markets, and are sorted by content (by their first country), so
+//! that equal verdicts are equal in every bit.
+
+use std::fmt;
+
+use crate::country::CountrySet;
+use crate::rules::ALL;
+
+/// A set of blockers: one bit per rule, by its place in [`ALL`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct BlockerSet(pub(crate) u32);
+
+impl BlockerSet {
+    /// No blocker.
+    pub const EMPTY: Self = Self(0);
+
+    /// The set of the rules with these codes; a code without a rule is left out.
+    pub fn from_codes<'a>(codes: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut set = Self::EMPTY;
+        for code in codes {
+            if let Some(bit) = ALL.iter().position(|rule| rule.code == code) {
+                set.0 |= 1 << bit;
+            }
+        }
+        set
+    }
+
+    /// Whether there is no blocker.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The places of the rules in [`ALL`], ascending.
+    pub fn places(self) -> impl Iterator<Item = usize> {
+        (0..ALL.len()).filter(move |bit| self.0 >> bit & 1 == 1)
+    }
+
+    /// The codes, in the order of [`ALL`].
+    pub fn codes(self) -> impl Iterator<Item = &'static str> {
+        self.places().map(|bit| ALL[bit].code)
+    }
+}
+
+impl fmt::Debug for BlockerSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.codes()).finish()
+    }
+}
+
+/// A change that will come by itself, as nothing but time passes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NextChange {
+    /// The first instant of the other verdict, ms.
+    pub at: i64,
+    /// Whether the video is live then.
+    pub live: bool,
+}
+
+/// Countries with one and the same verdict.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Group {
+    /// Whether the video is live.
+    pub live: bool,
+    /// The countries.
+    pub countries: CountrySet,
+    /// What holds the video back.
+    pub blockers: BlockerSet,
+    /// When it will go live or stop being live; `None`: never, as far as the facts say.
+    pub next: Option<NextChange>,
+}
+
+/// What an evaluation says about a video. Two are equal when their groups are.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The groups, by their first country.
+    pub groups: Vec<Group>,
+    /// Where the video is live.
+    pub live: CountrySet,
+    /// Where it will be live: from each instant on, ascending; the first is the evaluation's.
+    pub(crate) timeline: Vec<(i64, CountrySet)>,
+}
+
+impl PartialEq for Outcome {
+    fn eq(&self, other: &Self) -> bool {
+        self.groups == other.groups
+    }
+}
+
+impl Outcome {
+    /// An outcome of groups that were evaluated before, as they are read back from a state.
+    pub fn from_groups(mut groups: Vec<Group>) -> Self {
+        groups.sort_by_key(|group| group.countries.first());
+        let mut live = CountrySet::EMPTY;
+        for group in groups.iter().filter(|group| group.live) {
+            live |= group.countries;
+        }
+        Self {
+            groups,
+            live,
+            timeline: Vec::new(),
+        }
+    }
+
+    /// The group that a country is in; `None` for a country that is no market.
+    pub fn group(&self, country: crate::Country) -> Option<&Group> {
+        self.groups
+            .iter()
+            .find(|group| group.countries.contains(country))
+    }
+
+    /// The countries that a rule blocks, by its place in [`ALL`].
+    pub(crate) fn blocked_by(&self, place: usize) -> CountrySet {
+        let mut blocked = CountrySet::EMPTY;
+        for group in &self.groups {
+            if group.blockers.0 >> place & 1 == 1 {
+                blocked |= group.countries;
+            }
+        }
+        blocked
+    }
+
+    /// Where the video is live at an instant that is not before the evaluation's.
+    pub(crate) fn live_at(&self, at: i64) -> CountrySet {
+        let after = self.timeline.partition_point(|&(from, _)| from <= at);
+        match after {
+            0 => self.live,
+            after => self.timeline[after - 1].1,
+        }
+    }
+}
+
+/// Groups countries by what blocks them and by what will change next.
+pub(crate) fn assemble(
+    markets: CountrySet,
+    blocked: &[(usize, CountrySet)],
+    timeline: Vec<(i64, CountrySet)>,
+) -> Outcome {
+    let live = timeline
+        .first()
+        .map_or(CountrySet::EMPTY, |&(_, live)| live);
+    let mut groups = Vec::new();
+    if !markets.is_empty() {
+        groups.push(Group {
+            live: false,
+            countries: markets,
+            blockers: BlockerSet::EMPTY,
+            next: None,
+        });
+    }
+    split(&mut groups, live, |group| group.live = true);
+    for &(place, countries) in blocked {
+        split(&mut groups, countries, |group| {
+            group.blockers.0 |= 1 << place
+        });
+    }
+    let mut settled = CountrySet::EMPTY;
+    for &(at, then) in timeline.iter().skip(1) {
+        let changed = ((then - live) | (live - then)) - settled;
+        settled |= changed;
+        split(&mut groups, changed, |group| {
+            group.next = Some(NextChange {
+                at,
+                live: !group.live,
+            });
+        });
+    }
+    groups.sort_unstable_by_key(|group| group.countries.first());
+    Outcome {
+        groups,
+        live,
+        timeline,
+    }
+}
+
+/// Splits every group into the countries of a set, which are marked, and the others.
+fn split(groups: &mut Vec<Group>, set: CountrySet, mark: impl Fn(&mut Group)) {
+    if set.is_empty() {
+        return;
+    }
+    for at in 0..groups.len() {
+        let inside = groups[at].countries & set;
+        if inside.is_empty() {
+            continue;
+        }
+        let outside = groups[at].countries - set;
+        if !outside.is_empty() {
+            let mut rest = groups[at].clone();
+            rest.countries = outside;
+            groups.push(rest);
+        }
+        groups[at].countries = inside;
+        mark(&mut groups[at]);
+    }
+}
