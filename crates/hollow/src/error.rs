@@ -66,6 +66,14 @@ pub enum Error {
         /// In what they differ.
         reason: String,
     },
+    /// A record refers to others without end, or to more than can be unfolded.
+    #[error("type {type_name}, ordinal {ordinal}: references go too deep, or round in a circle")]
+    TooDeep {
+        /// Type of the record where it was given up.
+        type_name: String,
+        /// Its ordinal.
+        ordinal: crate::Ordinal,
+    },
     /// Something is wrong in one stream of a blob. The position in `error` counts from the start of that stream.
     #[error("{}: {error}", stream(.part, .type_name))]
     InBlob {

@@ -2,12 +2,14 @@
 
 pub mod blob;
 pub mod codec;
+mod content;
 mod error;
 mod key;
 pub mod read;
 pub mod record;
 pub mod schema;
 pub mod sums;
+pub mod value;
 pub mod write;
 
 pub use blob::{BlobHeader, BlobSet, PartHeader};
@@ -20,3 +22,4 @@ pub use read::{
 pub use schema::{
     Field, FieldType, ListSchema, MapSchema, ObjectSchema, Schema, SchemaKind, SetSchema,
 };
+pub use value::Value;

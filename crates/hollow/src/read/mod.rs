@@ -24,6 +24,7 @@ pub use apply::TypeChanges;
 pub use changed::Changed;
 pub use collections::{ListView, MapView, SetView};
 pub use filter::Filter;
+pub(crate) use object::Raw;
 pub use object::{HollowStr, ObjectView};
 pub use state::{Changes, ReadState};
 pub use type_state::TypeState;

@@ -1,6 +1,8 @@
 //! The additive sum over the records of a state and their places.
 
 use crate::Ordinal;
+use crate::read::{Changes, ReadState, TypeState};
+use rayon::prelude::*;
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -15,6 +17,33 @@ impl ChainSum {
     /// The sum of a state without records.
     pub const EMPTY: ChainSum = ChainSum(0);
 
+    /// The sum of a state; linear in its records, on all cores.
+    pub fn of(state: &ReadState) -> Self {
+        Self(state.types().map(sum_of_type).fold(0, u128::wrapping_add))
+    }
+
+    /// The sum of `after`, from that of `before` and what a delta changed: costs by the change.
+    #[must_use]
+    pub fn updated(mut self, before: &ReadState, after: &ReadState, changes: &Changes) -> Self {
+        let mut buffer = Vec::new();
+        for change in &changes.types {
+            let sums = TypeSum::new(&change.type_name);
+            if let Some(state) = before.type_state(&change.type_name) {
+                change
+                    .removed
+                    .iter()
+                    .for_each(|&ordinal| self.remove(sums.stored(state, ordinal, &mut buffer)));
+            }
+            if let Some(state) = after.type_state(&change.type_name) {
+                change
+                    .added
+                    .iter()
+                    .for_each(|&ordinal| self.add(sums.stored(state, ordinal, &mut buffer)));
+            }
+        }
+        self
+    }
+
     /// Puts a record in, by its [`TypeSum::record`].
     #[inline]
     pub fn add(&mut self, record: u128) {
@@ -26,6 +55,27 @@ impl ChainSum {
     pub fn remove(&mut self, record: u128) {
         self.0 = self.0.wrapping_sub(record);
     }
+}
+
+fn sum_of_type(state: &TypeState) -> u128 {
+    let sums = TypeSum::new(state.name());
+    let words: Vec<(Ordinal, u64)> = state.populated_words().collect();
+    let sum_of_words = |words: &[(Ordinal, u64)]| {
+        let mut buffer = Vec::new();
+        let mut sum = 0u128;
+        for &(first, mut word) in words {
+            while word != 0 {
+                let ordinal = first + word.trailing_zeros();
+                word &= word - 1;
+                sum = sum.wrapping_add(sums.stored(state, ordinal, &mut buffer));
+            }
+        }
+        sum
+    };
+    words
+        .par_chunks(64)
+        .map(sum_of_words)
+        .reduce(|| 0, u128::wrapping_add)
 }
 
 impl fmt::Display for ChainSum {
@@ -46,6 +96,15 @@ impl TypeSum {
         Self {
             type_name: xxh3_128(type_name.as_bytes()),
         }
+    }
+
+    fn stored(&self, state: &TypeState, ordinal: Ordinal, buffer: &mut Vec<u8>) -> u128 {
+        buffer.clear();
+        state.serialize(ordinal, buffer);
+        if buffer.is_empty() && !state.is_populated(ordinal) {
+            return 0;
+        }
+        self.record(ordinal, buffer)
     }
 
     /// The summand of one record; `serialized` is its form of section 9.1.

@@ -5,7 +5,13 @@
 //!
 //! * [`ChainSum`] is over (type, ordinal, record bytes): two states of one chain that agree in it hold the same records at
 //!   the same places. It is what a producer compares after reading its own delta back.
+//! * [`Digest`] is over the schemas and the content of keyed records: two states of any chains that agree in it hold the
+//!   same data. It is what replay and follow promise.
 
 mod chain;
+mod content_hash;
+mod digest;
 
 pub use chain::{ChainSum, TypeSum};
+pub(crate) use content_hash::MAX_DEPTH;
+pub use digest::Digest;

@@ -1,0 +1,338 @@
+//! 128-bit hashes of the content of records: equal exactly when the records are, wherever and under whatever ordinals
+//! they are stored.
+//!
+//! References are expanded, sets and maps are unordered. Two ways lead to the hash of a record: bottom-up over whole
+//! types, where every hash below is in an array already ([`ContentHashes::prepare`]), and top-down with a memory, so that
+//! what many changed records share (a set of countries) is hashed once.
+
+use crate::Ordinal;
+use crate::content::{RecordView, record};
+use crate::error::{Error, Result};
+use crate::read::{Raw, ReadState, TypeState};
+use crate::schema::{Schema, dependency_order};
+use hashbrown::HashMap;
+use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// References are followed no deeper than this. Only data with a cycle, which no writer can make, or absurdly long chains
+/// go beyond.
+pub(crate) const MAX_DEPTH: usize = 512;
+
+/// Marks in front of a field's value, so that no two records have the same bytes.
+const NULL: u8 = 0;
+const FIXED: u8 = 1;
+const VARIABLE: u8 = 2;
+const CHILD: u8 = 3;
+const DANGLING: u8 = 4;
+
+/// Ordinals that one task hashes.
+const BLOCK: usize = 4096;
+
+/// The hash of a record, or `None` where there is none.
+type Hash = Option<u128>;
+
+struct HashedType<'s> {
+    state: &'s TypeState,
+    name: [u8; 16],
+    /// OBJECT: per field the type referred to. LIST and SET: the element type. MAP: key and value type.
+    children: Vec<Option<usize>>,
+    /// Hashes of all records by ordinal, where they were prepared.
+    dense: Option<Vec<u128>>,
+}
+
+impl HashedType<'_> {
+    #[inline]
+    fn known(&self, ordinal: Ordinal) -> Option<Hash> {
+        let hashes = self.dense.as_ref()?;
+        Some(
+            hashes
+                .get(ordinal as usize)
+                .copied()
+                .filter(|_| self.state.is_populated(ordinal)),
+        )
+    }
+}
+
+/// Hashes records of one state.
+pub(crate) struct ContentHashes<'s> {
+    types: Vec<HashedType<'s>>,
+    by_name: HashMap<&'s str, usize>,
+    memory: Vec<HashMap<Ordinal, u128>>,
+    buffer: Vec<u8>,
+}
+
+impl<'s> ContentHashes<'s> {
+    /// For the records of `state`.
+    pub(crate) fn new(state: &'s ReadState) -> Self {
+        let states: Vec<&TypeState> = state.types().collect();
+        let by_name: HashMap<&str, usize> = states
+            .iter()
+            .enumerate()
+            .map(|(index, state)| (state.name(), index))
+            .collect();
+        let child = |name: &str| by_name.get(name).copied();
+        let types: Vec<HashedType<'s>> = states
+            .iter()
+            .map(|&state| HashedType {
+                state,
+                name: xxh3_128(state.name().as_bytes()).to_le_bytes(),
+                children: match state.schema() {
+                    Schema::Object(schema) => schema
+                        .fields
+                        .iter()
+                        .map(|field| child(field.referenced_type.as_deref()?))
+                        .collect(),
+                    other => other.dependencies().into_iter().map(child).collect(),
+                },
+                dense: None,
+            })
+            .collect();
+        let memory = types.iter().map(|_| HashMap::new()).collect();
+        Self {
+            types,
+            by_name,
+            memory,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Position of a type, for the other methods.
+    pub(crate) fn type_index(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Hashes all records of the types that others refer to, and of type `also`, on all cores. Types that refer to each
+    /// other in a cycle are left to the memory.
+    pub(crate) fn prepare(&mut self, also: Option<usize>) {
+        let schemas: Vec<Schema> = self
+            .types
+            .iter()
+            .map(|hashed| hashed.state.schema().clone())
+            .collect();
+        let mut wanted = vec![false; self.types.len()];
+        for &child in self
+            .types
+            .iter()
+            .flat_map(|hashed| &hashed.children)
+            .flatten()
+            .chain(&also)
+        {
+            wanted[child] = true;
+        }
+        for index in dependency_order(&schemas) {
+            if wanted[index] && self.is_ready(index) {
+                let dense = self.all_of(index);
+                self.types[index].dense = Some(dense);
+            }
+        }
+    }
+
+    fn is_ready(&self, index: usize) -> bool {
+        self.types[index]
+            .children
+            .iter()
+            .flatten()
+            .all(|&child| self.types[child].dense.is_some())
+    }
+
+    fn all_of(&self, index: usize) -> Vec<u128> {
+        let length = self.types[index]
+            .state
+            .last_ordinal()
+            .map_or(0, |last| last as usize + 1);
+        let mut hashes = vec![0; length];
+        hashes
+            .par_chunks_mut(BLOCK)
+            .enumerate()
+            .for_each(|(block, hashes)| {
+                let mut buffer = Vec::new();
+                for (offset, hash) in hashes.iter_mut().enumerate() {
+                    let ordinal = (block * BLOCK + offset) as Ordinal;
+                    *hash = self.of_children(index, ordinal, &mut buffer).unwrap_or(0);
+                }
+            });
+        hashes
+    }
+
+    /// The sum of the hashes of all records of a type, on all cores.
+    ///
+    /// # Errors
+    /// [`Error::TooDeep`] for data whose references go round in a circle.
+    pub(crate) fn sum_of(&mut self, index: usize) -> Result<u128> {
+        let state = self.types[index].state;
+        if !self.is_ready(index) {
+            let mut sum = 0u128;
+            for ordinal in state.ordinals() {
+                sum = sum.wrapping_add(self.hash(index, ordinal)?.unwrap_or(0));
+            }
+            return Ok(sum);
+        }
+        let this = &*self;
+        let words: Vec<(Ordinal, u64)> = state.populated_words().collect();
+        let sum_of_words = |words: &[(Ordinal, u64)]| {
+            let mut buffer = Vec::new();
+            let mut sum = 0u128;
+            for &(first, mut word) in words {
+                while word != 0 {
+                    let ordinal = first + word.trailing_zeros();
+                    word &= word - 1;
+                    let hash = match this.types[index].known(ordinal) {
+                        Some(hash) => hash,
+                        None => this.of_children(index, ordinal, &mut buffer),
+                    };
+                    sum = sum.wrapping_add(hash.unwrap_or(0));
+                }
+            }
+            sum
+        };
+        Ok(words
+            .par_chunks(BLOCK / 64)
+            .map(sum_of_words)
+            .reduce(|| 0, u128::wrapping_add))
+    }
+
+    /// The hash of a record whose children were prepared.
+    fn of_children(&self, index: usize, ordinal: Ordinal, buffer: &mut Vec<u8>) -> Hash {
+        let child = |_: &mut Vec<u8>, child: usize, ordinal: Ordinal| {
+            Ok(self.types[child].known(ordinal).flatten())
+        };
+        hash_record(&self.types[index], ordinal, buffer, child)
+            .ok()
+            .flatten()
+    }
+
+    /// The hash of a record; `None` if there is no such record.
+    ///
+    /// # Errors
+    /// [`Error::TooDeep`] for data whose references go round in a circle.
+    #[inline]
+    pub(crate) fn hash(&mut self, index: usize, ordinal: Ordinal) -> Result<Hash> {
+        if let Some(hash) = self.types[index].known(ordinal) {
+            return Ok(hash);
+        }
+        hash_below(
+            &self.types,
+            &mut self.memory,
+            &mut self.buffer,
+            index,
+            ordinal,
+            0,
+        )
+    }
+}
+
+fn hash_below(
+    types: &[HashedType<'_>],
+    memory: &mut [HashMap<Ordinal, u128>],
+    buffer: &mut Vec<u8>,
+    index: usize,
+    ordinal: Ordinal,
+    depth: usize,
+) -> Result<Hash> {
+    if let Some(hash) = types[index].known(ordinal) {
+        return Ok(hash);
+    }
+    if let Some(&hash) = memory[index].get(&ordinal) {
+        return Ok(Some(hash));
+    }
+    if depth > MAX_DEPTH {
+        return Err(Error::TooDeep {
+            type_name: types[index].state.name().to_owned(),
+            ordinal,
+        });
+    }
+    let hash = hash_record(&types[index], ordinal, buffer, |buffer, child, ordinal| {
+        hash_below(types, memory, buffer, child, ordinal, depth + 1)
+    })?;
+    if let (Some(hash), true) = (hash, depth > 0) {
+        memory[index].insert(ordinal, hash);
+    }
+    Ok(hash)
+}
+
+/// Puts a record together behind what `buffer` holds, its children as their hashes, and hashes that part.
+#[inline]
+fn hash_record(
+    hashed: &HashedType<'_>,
+    ordinal: Ordinal,
+    buffer: &mut Vec<u8>,
+    mut child: impl FnMut(&mut Vec<u8>, usize, Ordinal) -> Result<Hash>,
+) -> Result<Hash> {
+    let Some(view) = record(hashed.state, ordinal) else {
+        return Ok(None);
+    };
+    let start = buffer.len();
+    buffer.extend_from_slice(&hashed.name);
+    let mut child = |buffer: &mut Vec<u8>, position: usize, ordinal: Ordinal| -> Result<Hash> {
+        match hashed.children.get(position).copied().flatten() {
+            Some(index) => child(buffer, index, ordinal),
+            None => Ok(None),
+        }
+    };
+    let (size, sum) = match view {
+        RecordView::Object(view) => {
+            for position in 0..view.schema().fields.len() {
+                match view.raw(position) {
+                    Raw::Null => buffer.push(NULL),
+                    Raw::Fixed(ordinal)
+                        if view.schema().fields[position].referenced_type.is_some() =>
+                    {
+                        let hash = child(buffer, position, ordinal as Ordinal)?;
+                        put_child(buffer, hash);
+                    }
+                    Raw::Fixed(value) => {
+                        buffer.push(FIXED);
+                        buffer.extend_from_slice(&value.to_le_bytes());
+                    }
+                    Raw::Variable(bytes) => {
+                        buffer.push(VARIABLE);
+                        buffer.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+                        buffer.extend_from_slice(bytes);
+                    }
+                }
+            }
+            (0, 0)
+        }
+        RecordView::List(view) => {
+            for element in view.iter() {
+                let hash = child(buffer, 0, element)?;
+                put_child(buffer, hash);
+            }
+            (view.len(), 0)
+        }
+        RecordView::Set(view) => {
+            let mut sum = 0u128;
+            for element in view.iter() {
+                sum = sum.wrapping_add(child(buffer, 0, element)?.unwrap_or(u128::from(DANGLING)));
+            }
+            (view.len(), sum)
+        }
+        RecordView::Map(view) => {
+            let mut sum = 0u128;
+            for (key, value) in view.iter() {
+                let mut entry = [0; 32];
+                let key = child(buffer, 0, key)?.unwrap_or(u128::from(DANGLING));
+                let value = child(buffer, 1, value)?.unwrap_or(u128::from(DANGLING));
+                entry[..16].copy_from_slice(&key.to_le_bytes());
+                entry[16..].copy_from_slice(&value.to_le_bytes());
+                sum = sum.wrapping_add(xxh3_128(&entry));
+            }
+            (view.len(), sum)
+        }
+    };
+    buffer.extend_from_slice(&(size as u64).to_le_bytes());
+    buffer.extend_from_slice(&sum.to_le_bytes());
+    let hash = xxh3_128(&buffer[start..]);
+    buffer.truncate(start);
+    Ok(Some(hash))
+}
+
+fn put_child(buffer: &mut Vec<u8>, child: Hash) {
+    match child {
+        Some(hash) => {
+            buffer.push(CHILD);
+            buffer.extend_from_slice(&hash.to_le_bytes());
+        }
+        None => buffer.push(DANGLING),
+    }
+}
