@@ -4,6 +4,7 @@ pub mod blob;
 pub mod codec;
 mod content;
 mod error;
+pub mod index;
 mod key;
 pub mod read;
 pub mod record;

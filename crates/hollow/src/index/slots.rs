@@ -1,0 +1,322 @@
+//! An open-addressed table of ordinals in pages that versions share.
+//!
+//! A slot is 32 bits: an ordinal (29 bits) and 3 bits of its hash, by which most of the records that stand in the way of
+//! a look-up are passed over without being read. A hash maps to its home slot by multiplication, so the number of slots
+//! need not be a power of two and the table is as full as we like. Slots lie in pages of 1 KiB under two levels of shared
+//! pointers: a changed copy costs the pages that it changes.
+
+use crate::Ordinal;
+use std::sync::Arc;
+
+/// Slots of a page: 1 KiB.
+const PAGE_SLOTS: usize = 256;
+/// Pages under one pointer of the top level.
+const CHUNK_PAGES: usize = 32;
+
+const ORDINAL_BITS: u32 = 29;
+const ORDINAL_MASK: u32 = (1 << ORDINAL_BITS) - 1;
+/// Tags are smaller than this, so that no slot in use looks like an empty one.
+const TAGS: u32 = 7;
+const EMPTY: u32 = u32::MAX;
+
+/// A table built for n ordinals has 3/2 n slots: 6 bytes for each, and 2 probes for a hit.
+const BUILD_SLOTS: (usize, usize) = (3, 2);
+/// It is built anew before more than 4/5 of the slots are taken, where a miss would take 13 probes.
+const MAX_LOAD: (usize, usize) = (4, 5);
+
+type Page = [u32; PAGE_SLOTS];
+type Chunk = Vec<Arc<Page>>;
+
+/// The table. A clone shares all pages.
+#[derive(Debug, Clone)]
+pub(crate) struct Slots {
+    chunks: Vec<Arc<Chunk>>,
+    /// Number of slots, a multiple of [`PAGE_SLOTS`].
+    slots: usize,
+    count: usize,
+}
+
+/// Slot and ordinal by which a search ended.
+enum Found {
+    At(usize, Ordinal),
+    EmptyAt(usize),
+}
+
+#[inline]
+fn tagged(hash: u64, ordinal: Ordinal) -> u32 {
+    tag(hash) << ORDINAL_BITS | ordinal
+}
+
+#[inline]
+fn tag(hash: u64) -> u32 {
+    ((hash & 0xffff) as u32 * TAGS) >> 16
+}
+
+impl Slots {
+    /// An empty table with room for `count` ordinals.
+    pub(crate) fn with_room_for(count: usize) -> Self {
+        let slots = (count * BUILD_SLOTS.0 / BUILD_SLOTS.1 + 1).next_multiple_of(PAGE_SLOTS);
+        let empty = Arc::new([EMPTY; PAGE_SLOTS]);
+        let pages = slots / PAGE_SLOTS;
+        let chunks = (0..pages.div_ceil(CHUNK_PAGES))
+            .map(|chunk| {
+                let pages = (pages - chunk * CHUNK_PAGES).min(CHUNK_PAGES);
+                Arc::new(vec![empty.clone(); pages])
+            })
+            .collect();
+        Self {
+            chunks,
+            slots,
+            count: 0,
+        }
+    }
+
+    /// From pairs of hash and ordinal. `same_key` says for two ordinals of equal hash whether their keys are equal too;
+    /// the later one is then left out, and both are given to `duplicate`.
+    pub(crate) fn build(
+        pairs: &[(u64, Ordinal)],
+        mut same_key: impl FnMut(Ordinal, Ordinal) -> bool,
+        mut duplicate: impl FnMut(Ordinal, Ordinal),
+    ) -> Self {
+        let mut built = Self::with_room_for(pairs.len());
+        let mut flat = vec![EMPTY; built.slots];
+        // The other half of each hash, while the table is built, so that few keys need be compared.
+        let mut checks = vec![0u32; built.slots];
+        for &(hash, ordinal) in pairs {
+            let mut at = built.home(hash);
+            let check = hash as u32;
+            loop {
+                let slot = flat[at];
+                if slot == EMPTY {
+                    flat[at] = tagged(hash, ordinal);
+                    checks[at] = check;
+                    built.count += 1;
+                    break;
+                }
+                if checks[at] == check && same_key(slot & ORDINAL_MASK, ordinal) {
+                    duplicate(slot & ORDINAL_MASK, ordinal);
+                    break;
+                }
+                at = if at + 1 == flat.len() { 0 } else { at + 1 };
+            }
+        }
+        let (pages, _) = flat.as_chunks::<PAGE_SLOTS>();
+        built.chunks = pages
+            .chunks(CHUNK_PAGES)
+            .map(|pages| Arc::new(pages.iter().map(|page| Arc::new(*page)).collect()))
+            .collect();
+        built
+    }
+
+    /// Number of ordinals in the table.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether so many more ordinals would make searches slow: the caller builds the table anew then.
+    pub(crate) fn is_full_with(&self, more: usize) -> bool {
+        (self.count + more) * MAX_LOAD.1 > self.slots * MAX_LOAD.0
+    }
+
+    #[inline]
+    fn home(&self, hash: u64) -> usize {
+        (((hash >> 32) * self.slots as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn page(&self, slot: usize) -> &Page {
+        let page = slot / PAGE_SLOTS;
+        &self.chunks[page / CHUNK_PAGES][page % CHUNK_PAGES]
+    }
+
+    #[inline]
+    fn next(&self, slot: usize) -> usize {
+        if slot + 1 == self.slots { 0 } else { slot + 1 }
+    }
+
+    fn set(&mut self, slot: usize, value: u32) {
+        let page = slot / PAGE_SLOTS;
+        let chunk = Arc::make_mut(&mut self.chunks[page / CHUNK_PAGES]);
+        Arc::make_mut(&mut chunk[page % CHUNK_PAGES])[slot % PAGE_SLOTS] = value;
+    }
+
+    /// Reads the home slot of a hash: a batch reads all its home slots first, so that the processor waits for them
+    /// together. Pass the result to [`Self::find_from`].
+    #[inline]
+    pub(crate) fn peek(&self, hash: u64) -> u32 {
+        let home = self.home(hash);
+        self.page(home)[home % PAGE_SLOTS]
+    }
+
+    /// The ordinal in a slot's value if it can be one of `hash`.
+    #[inline]
+    pub(crate) fn candidate(slot: u32, hash: u64) -> Option<Ordinal> {
+        (slot != EMPTY && slot >> ORDINAL_BITS == tag(hash)).then_some(slot & ORDINAL_MASK)
+    }
+
+    #[inline]
+    fn search(&self, hash: u64, mut is_it: impl FnMut(Ordinal) -> bool) -> Found {
+        let mut at = self.home(hash);
+        let tag = tag(hash);
+        loop {
+            let page = self.page(at);
+            let first = at - at % PAGE_SLOTS;
+            for (offset, &slot) in page[at % PAGE_SLOTS..].iter().enumerate() {
+                if slot == EMPTY {
+                    return Found::EmptyAt(at + offset);
+                }
+                if slot >> ORDINAL_BITS == tag && is_it(slot & ORDINAL_MASK) {
+                    return Found::At(at + offset, slot & ORDINAL_MASK);
+                }
+            }
+            at = if first + PAGE_SLOTS == self.slots {
+                0
+            } else {
+                first + PAGE_SLOTS
+            };
+        }
+    }
+
+    /// The first ordinal under `hash` that `is_it` accepts.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, is_it: impl FnMut(Ordinal) -> bool) -> Option<Ordinal> {
+        match self.search(hash, is_it) {
+            Found::At(_, ordinal) => Some(ordinal),
+            Found::EmptyAt(_) => None,
+        }
+    }
+
+    /// Adds an ordinal. The table must not be full.
+    pub(crate) fn insert(&mut self, hash: u64, ordinal: Ordinal) {
+        if let Found::EmptyAt(at) = self.search(hash, |_| false) {
+            self.set(at, tagged(hash, ordinal));
+            self.count += 1;
+        }
+    }
+
+    /// Puts `new` in the place of `old`, which has the same hash. Whether `old` was there.
+    pub(crate) fn replace(&mut self, hash: u64, old: Ordinal, new: Ordinal) -> bool {
+        match self.search(hash, |ordinal| ordinal == old) {
+            Found::At(at, _) => {
+                self.set(at, tagged(hash, new));
+                true
+            }
+            Found::EmptyAt(_) => false,
+        }
+    }
+
+    /// Takes an ordinal out and closes the gap behind it, for which `hash_of` gives the hash of other ordinals in the
+    /// table. Whether it was there.
+    pub(crate) fn remove(
+        &mut self,
+        hash: u64,
+        ordinal: Ordinal,
+        mut hash_of: impl FnMut(Ordinal) -> u64,
+    ) -> bool {
+        let Found::At(mut gap, _) = self.search(hash, |found| found == ordinal) else {
+            return false;
+        };
+        self.count -= 1;
+        let mut at = gap;
+        loop {
+            at = self.next(at);
+            let slot = self.page(at)[at % PAGE_SLOTS];
+            if slot == EMPTY {
+                break;
+            }
+            let home = self.home(hash_of(slot & ORDINAL_MASK));
+            // The slot moves into the gap unless its home lies cyclically in (gap, at].
+            let stays = if gap < at {
+                gap < home && home <= at
+            } else {
+                gap < home || home <= at
+            };
+            if !stays {
+                self.set(gap, slot);
+                gap = at;
+            }
+        }
+        self.set(gap, EMPTY);
+        true
+    }
+
+    /// Bytes on the heap, what other versions share included.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        const COUNTS: usize = 16;
+        let pages: usize = self.chunks.iter().map(|chunk| chunk.len()).sum();
+        pages * (size_of::<Page>() + COUNTS + size_of::<Arc<Page>>())
+            + self.chunks.len() * (size_of::<Arc<Chunk>>() + size_of::<Chunk>() + COUNTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// Few distinct homes, so that probes run into each other and around the end.
+    fn hash(key: u32) -> u64 {
+        u64::from(key % 7) * 0x2492_4924_0000_0000 + u64::from(key)
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_map(operations in proptest::collection::vec((any::<bool>(), 0u32..150), 0..400)) {
+            let mut slots = Slots::with_room_for(100);
+            let mut model = BTreeMap::new();
+            let before = slots.clone();
+            for (insert, key) in operations {
+                if insert && !slots.is_full_with(1) && !model.contains_key(&key) {
+                    slots.insert(hash(key), key);
+                    model.insert(key, ());
+                } else if !insert {
+                    prop_assert_eq!(slots.remove(hash(key), key, hash), model.remove(&key).is_some());
+                }
+                prop_assert_eq!(slots.len(), model.len());
+            }
+            for key in 0..150 {
+                prop_assert_eq!(slots.find(hash(key), |o| o == key).is_some(), model.contains_key(&key));
+                prop_assert_eq!(before.find(hash(key), |o| o == key), None);
+            }
+        }
+    }
+
+    #[test]
+    fn build_finds_all_and_reports_duplicates() {
+        let pairs: Vec<(u64, Ordinal)> = (0..3000).map(|key| (hash(key / 2), key)).collect();
+        let mut duplicates = Vec::new();
+        let slots = Slots::build(
+            &pairs,
+            |a, b| a / 2 == b / 2,
+            |a, b| duplicates.push((a, b)),
+        );
+        assert_eq!(slots.len(), 1500);
+        assert_eq!(duplicates.len(), 1500);
+        assert!(duplicates.iter().all(|(a, b)| a + 1 == *b));
+        assert!((0..1500).all(|key| slots.find(hash(key), |o| o / 2 == key) == Some(key * 2)));
+    }
+
+    #[test]
+    fn a_copy_shares_what_it_does_not_change() {
+        let pairs: Vec<(u64, Ordinal)> = (0..10_000u32)
+            .map(|k| (u64::from(k).wrapping_mul(0x9e37_79b9_7f4a_7c15), k))
+            .collect();
+        let slots = Slots::build(&pairs, |_, _| false, |_, _| {});
+        let mut changed = slots.clone();
+        assert!(changed.remove(pairs[77].0, 77, |o| pairs[o as usize].0));
+        let shared = slots
+            .chunks
+            .iter()
+            .zip(&changed.chunks)
+            .filter(|(a, b)| Arc::ptr_eq(a, b))
+            .count();
+        assert!(
+            shared + 2 >= slots.chunks.len(),
+            "{shared} of {}",
+            slots.chunks.len()
+        );
+        assert_eq!(slots.find(pairs[77].0, |o| o == 77), Some(77));
+        assert_eq!(changed.find(pairs[77].0, |o| o == 77), None);
+    }
+}
