@@ -136,18 +136,35 @@ fn a_feeder_goes_on_where_the_last_one_stopped() {
     let scenario = Scenario::open(dir.path()).unwrap();
     let undisturbed = fed_at_once(&scenario);
 
-    // The first run got as far as an arbitrary prefix of each partition: that is what the death of
-    // a process leaves of batches that were on their way.
-    for prefix in [0, 1, 63, 64, 4_097, 7_000] {
+    // The first run got as far as an arbitrary prefix of each partition, in the base or in the
+    // changes: that is what the death of a process leaves of batches that were on their way.
+    for (base_in, prefix) in [
+        (false, 0),
+        (false, 1),
+        (false, 63),
+        (false, 64),
+        (false, 4_097),
+        (true, 0),
+        (true, 300),
+    ] {
         let log_dir = tempfile::tempdir().unwrap();
         let log = EmbeddedLog::open(log_dir.path()).unwrap();
         log.create_topic(&TopicSpec::compacted("popularity", 3))
             .unwrap();
         for partition in 0..3_u32 {
-            let records: Vec<NewRecord> = undisturbed
-                .iter()
-                .filter(|record| record.0 == partition)
-                .take(prefix * (partition as usize + 1) / 2)
+            let of_partition = undisturbed.iter().filter(|record| record.0 == partition);
+            let in_base = of_partition
+                .clone()
+                .filter(|record| sequence(record) < BASE)
+                .count();
+            let fed = prefix * (partition as usize + 1) / 2;
+            let fed = if base_in {
+                in_base + fed
+            } else {
+                fed.min(in_base)
+            };
+            let records: Vec<NewRecord> = of_partition
+                .take(fed)
                 .map(|(partition, timestamp_ms, key, value, headers)| NewRecord {
                     partition: Some(*partition),
                     timestamp_ms: *timestamp_ms,
@@ -163,15 +180,18 @@ fn a_feeder_goes_on_where_the_last_one_stopped() {
         let mut appended = 0;
         loop {
             let mut feeder = Feeder::new(&scenario, &log, &topics()).unwrap();
-            appended += feeder.feed_base(&|_| {}).unwrap().appended;
+            assert_eq!(content(&log).len() as u64, before + appended);
+            let base = feeder.feed_base(&|_| {}).unwrap();
+            assert_eq!(base.appended + base.already, BASE);
+            appended += base.appended;
             let fed = feeder.feed_changes(i64::MAX, 700).unwrap();
             appended += fed.appended;
             if fed.done {
                 break;
             }
         }
-        assert_eq!(before + appended, BASE + CHANGES, "prefix {prefix}");
-        assert_eq!(content(&log), undisturbed, "prefix {prefix}");
+        assert_eq!(before + appended, BASE + CHANGES, "{base_in} {prefix}");
+        assert_eq!(content(&log), undisturbed, "{base_in} {prefix}");
     }
 }
 
@@ -182,7 +202,7 @@ fn a_stranger_s_records_do_not_confuse_the_feeder() {
     let scenario = Scenario::open(dir.path()).unwrap();
     let log_dir = tempfile::tempdir().unwrap();
     let log = EmbeddedLog::open(log_dir.path()).unwrap();
-    let feeder = Feeder::new(&scenario, &log, &topics()).unwrap();
+    let mut feeder = Feeder::new(&scenario, &log, &topics()).unwrap();
     feeder.feed_base(&|_| {}).unwrap();
     let strange: Vec<NewRecord> = (0..1_000)
         .map(|n| NewRecord::new(0, format!("[{n}]"), "?"))
@@ -191,6 +211,7 @@ fn a_stranger_s_records_do_not_confuse_the_feeder() {
     let mut feeder = Feeder::new(&scenario, &log, &topics()).unwrap();
     let fed = feeder.feed_base(&|_| {}).unwrap();
     assert_eq!((fed.appended, fed.already), (0, BASE));
+    assert_eq!(feeder.feed_changes(0, u64::MAX).unwrap().appended, 0);
     assert_eq!(
         feeder.feed_changes(i64::MAX, u64::MAX).unwrap().appended,
         CHANGES
