@@ -60,14 +60,26 @@ fn topics() -> Vec<Topic> {
     }]
 }
 
-/// Everything in the log: partition, timestamp, key, value, headers.
-type Content = Vec<(
+/// A record of the log: partition, timestamp, key, value, headers.
+type Entry = (
     u32,
     i64,
     Option<Vec<u8>>,
     Option<Vec<u8>>,
     Vec<(String, Vec<u8>)>,
-)>;
+);
+type Content = Vec<Entry>;
+
+fn sequence(entry: &Entry) -> u64 {
+    let header = entry
+        .4
+        .iter()
+        .find(|(name, _)| name == "gl-scenario-sequence");
+    std::str::from_utf8(&header.unwrap().1)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
 
 fn content(log: &dyn ChangeLog) -> Content {
     let mut all = Vec::new();
