@@ -1,7 +1,7 @@
 //! What differs between two states of a type, found by the structure that they share.
 
 use super::Ordinal;
-use super::layout::Shape;
+use super::layout::{SIZE, Shape};
 use super::object::ObjectView;
 use super::page::{PAGE_ROWS, PageView, rows};
 use super::type_state::TypeState;
@@ -78,12 +78,17 @@ fn rows_equal(state: &TypeState, a: &PageView<'_>, b: &PageView<'_>, row: u32) -
     }
 }
 
-/// An element or bucket in a form that does not depend on widths; an empty bucket has no key.
+/// An element or bucket in a form that does not depend on widths; an empty bucket has no key. In a list all ones are an
+/// element like any other.
 pub(crate) fn split(page: &PageView<'_>, index: u32) -> (Option<u64>, u64) {
     use crate::codec::bits;
+    let is_list = page.layout.slots.len() <= SIZE;
     let [key_width, value_width] = page.layout.elements.map(u32::from);
     let stored = page.element(index);
     let key = stored & bits::mask(key_width);
     let value = stored.checked_shr(key_width).unwrap_or(0) & bits::mask(value_width);
-    (Some(key).filter(|&key| key != bits::mask(key_width)), value)
+    (
+        (is_list || key != bits::mask(key_width)).then_some(key),
+        value,
+    )
 }
