@@ -66,8 +66,10 @@ fn check(seed: u64, by: &str, state: &ReadState, (version, expected): (u64, &Val
         .types()
         .map(|state| (state.name().to_owned(), state.count() as u64))
         .collect();
-    let checksums: BTreeMap<&str, String> =
-        state.types().map(|state| (state.name(), format!("{:08x}", state.checksum()))).collect();
+    let checksums: BTreeMap<&str, String> = state
+        .types()
+        .map(|state| (state.name(), format!("{:08x}", state.checksum())))
+        .collect();
     let seen = serde_json::json!({
         "checksum": format!("{:08x}", state.checksum()),
         "checksums": checksums,

@@ -59,14 +59,21 @@ final class Consume {
     static Json state(HollowReadStateEngine engine) {
         Map<String, Integer> counts = new TreeMap<>();
         Map<String, Integer> shards = new TreeMap<>();
+        Map<String, String> checksums = new TreeMap<>();
         for (HollowTypeReadState type : engine.getTypeStates()) {
             counts.put(type.getSchema().getName(), type.getPopulatedOrdinals().cardinality());
             shards.put(type.getSchema().getName(), type.numShards());
+            checksums.put(type.getSchema().getName(), hex(type.getChecksum(type.getSchema())));
         }
         return new Json()
-                .put("checksum", String.format("%08x", HollowChecksum.forStateEngine(engine).intValue()))
+                .put("checksum", hex(HollowChecksum.forStateEngine(engine)))
+                .put("checksums", checksums)
                 .put("counts", counts)
                 .put("shards", shards)
                 .put("tags", new TreeMap<>(engine.getHeaderTags()));
+    }
+
+    private static String hex(HollowChecksum checksum) {
+        return String.format("%08x", checksum.intValue());
     }
 }

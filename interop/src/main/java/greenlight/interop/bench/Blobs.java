@@ -7,8 +7,8 @@ import java.nio.file.StandardCopyOption;
 
 /**
  * The blobs that both sides read, written by stock Hollow under stock names: {@code tenth/} is a chain with 0.1 % of
- * the videos changed per version, {@code percent/} one with 1 %, {@code other/} the last state of {@code percent/} as
- * another chain has it, with other ordinals.
+ * the videos changed per version, {@code quarter/} one with a quarter of that, {@code percent/} one with 1 %;
+ * {@code other/} is the last state of {@code percent/} as another chain has it, with other ordinals.
  */
 final class Blobs {
     static final int DELTAS = 8;
@@ -31,6 +31,7 @@ final class Blobs {
             return;
         }
         chain("tenth", videos, videos / 1_000, DELTAS);
+        chain("quarter", videos, videos / 4_000, DELTAS);
         chain("percent", videos, videos / 100, 1);
 
         Model model = new Model(videos, true);
