@@ -5,4 +5,5 @@
 
 pub mod blobs;
 pub mod java;
+pub mod model;
 pub mod random;

@@ -1,6 +1,8 @@
 //! We follow a random 200-version chain that a stock Java producer wrote: forward, backward and by each snapshot, with
 //! the checksums, counts and header tags that Java sees.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use hollow::read::{Filter, ReadState};
