@@ -20,12 +20,8 @@ use crate::sums::{ChainSum, TypeSum};
 use crate::{Ordinal, Result};
 
 impl WriteState {
-    pub(super) fn seal_cycle(
-        &mut self,
-        is_total: bool,
-        random_tag: i64,
-        header_tags: Vec<(String, String)>,
-    ) -> Result<Sealed> {
+    /// Decides and checks what the next state holds; what changed stands in the types' cycles.
+    pub(super) fn resolve_cycle(&mut self, is_total: bool) -> Result<()> {
         if is_total {
             self.resolve_total();
         } else {
@@ -42,6 +38,15 @@ impl WriteState {
         self.types
             .par_iter_mut()
             .for_each(|writer| writer.plan(options));
+        Ok(())
+    }
+
+    /// Writes the resolved cycle's blobs and reads them back.
+    pub(super) fn seal_cycle(
+        &mut self,
+        random_tag: i64,
+        header_tags: Vec<(String, String)>,
+    ) -> Result<Sealed> {
         let chain_sum = self.sealed_sum();
         let blobs = Arc::new(self.write_blobs(random_tag, &header_tags)?);
         let (state, changes) = self.read_back(&blobs)?;

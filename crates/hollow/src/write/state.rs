@@ -78,6 +78,8 @@ pub(super) enum Phase {
     Idle,
     Total,
     Incremental,
+    /// What changes is decided; waiting for seal or rollback.
+    Resolved,
     /// Sealed, and waiting for commit or rollback.
     Sealed(Sealed),
     /// `seal` failed: only a rollback helps.
@@ -307,7 +309,25 @@ impl WriteState {
         self.tags.insert(name.into(), value.into());
     }
 
-    /// Ends the changes of the cycle: decides what the next state holds, checks it, writes the delta, and reads it back.
+    /// Ends the changes of the cycle and decides what the next state holds, without writing anything yet. Returns the
+    /// names of the types that change, in the order in which they are written: none means that there is no next state
+    /// to be named. Only [`seal`](Self::seal) and [`rollback`](Self::rollback) may follow.
+    ///
+    /// # Errors
+    /// [`WriteError::DuplicateKey`], [`WriteError::DanglingReference`]. The cycle can only be rolled back then.
+    pub fn resolve(&mut self) -> Result<Vec<String>> {
+        let is_total = self.expect_open()?;
+        self.phase = Phase::Failed;
+        self.resolve_cycle(is_total)?;
+        self.phase = Phase::Resolved;
+        let changed = self.types.iter().filter(|writer| writer.is_changed());
+        Ok(changed
+            .map(|writer| writer.schema.name().to_owned())
+            .collect())
+    }
+
+    /// Ends the changes of the cycle, [resolves](Self::resolve) it if that was not done, writes the delta, and reads it
+    /// back.
     /// The outcome stands beside the writer until [`commit`](Self::commit) makes it the state, or
     /// [`rollback`](Self::rollback) drops it.
     ///
@@ -333,9 +353,13 @@ impl WriteState {
         random_tag: i64,
         header_tags: Vec<(String, String)>,
     ) -> Result<Sealed> {
-        let is_total = self.expect_open()?;
+        if !matches!(self.phase, Phase::Resolved) {
+            let is_total = self.expect_open()?;
+            self.phase = Phase::Failed;
+            self.resolve_cycle(is_total)?;
+        }
         self.phase = Phase::Failed;
-        let sealed = self.seal_cycle(is_total, random_tag, header_tags)?;
+        let sealed = self.seal_cycle(random_tag, header_tags)?;
         self.phase = Phase::Sealed(sealed.clone());
         Ok(sealed)
     }
@@ -375,6 +399,7 @@ impl WriteState {
             Phase::Total => Ok(true),
             Phase::Incremental => Ok(false),
             Phase::Idle => Err(WriteError::WrongMoment("no cycle is open")),
+            Phase::Resolved => Err(WriteError::WrongMoment("the cycle's changes are resolved")),
             Phase::Sealed(_) => Err(WriteError::WrongMoment("the cycle is sealed")),
             Phase::Failed => Err(WriteError::WrongMoment(
                 "the cycle could not be sealed and must be rolled back",
