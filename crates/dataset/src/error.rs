@@ -1,0 +1,148 @@
+//! What can go wrong with publishing and subscribing.
+
+use std::error::Error as StdError;
+
+use registry::{DatasetName, Refusal, Version};
+
+use crate::Step;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of somebody's own, out of a closure that was passed in.
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Why publishing or subscribing failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The blob store failed.
+    #[error("{dataset}: blob store")]
+    Store {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The store's error.
+        #[source]
+        source: blobstore::Error,
+    },
+    /// The registry failed, or can't be reached.
+    #[error("{dataset}: registry")]
+    Registry {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The registry's error.
+        #[source]
+        source: registry::Error,
+    },
+    /// A blob could not be read, or a state not be written.
+    #[error("{dataset}: {action}")]
+    Hollow {
+        /// The dataset.
+        dataset: DatasetName,
+        /// What was being done.
+        action: String,
+        /// The dataset engine's error.
+        #[source]
+        source: hollow::Error,
+    },
+    /// Another producer owns the dataset now. This one must stop; its last cycle left no trace.
+    #[error("{dataset}: another producer has taken over ({refusal}); this one stops")]
+    Lost {
+        /// The dataset.
+        dataset: DatasetName,
+        /// How the registry said so.
+        refusal: Refusal,
+    },
+    /// A cycle failed after its version may have been accepted: [`recover`](crate::Publisher::recover) finds out.
+    #[error("{dataset}: the last cycle failed half-way; the publisher has to recover first")]
+    NeedsRecovery {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// What was read back from the store is not what was written.
+    #[error("{dataset}: verification of version {version} failed: {what}")]
+    Verification {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The candidate.
+        version: Version,
+        /// What differs.
+        what: &'static str,
+    },
+    /// A guard refused the candidate.
+    #[error("{dataset}: {guard} refused version {version}: {reason}")]
+    Vetoed {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The guard's name.
+        guard: String,
+        /// The candidate.
+        version: Version,
+        /// The guard's words.
+        reason: String,
+    },
+    /// The first state of a dataset would be empty, and the options don't allow that.
+    #[error("{dataset}: the first state would be empty; allow_empty is off")]
+    Empty {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// The closure that changes the write state failed.
+    #[error("{dataset}: populate")]
+    Populate {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Its error.
+        #[source]
+        source: BoxError,
+    },
+    /// A blob that the registry promises is missing or is another one: the store was tampered with or lost data.
+    #[error("{dataset}: blob {name} of version {version} is {what}")]
+    Damaged {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The version it belongs to.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// "missing", or in what it differs.
+        what: &'static str,
+    },
+    /// There is no such version to be read.
+    #[error("{dataset} has no version {version}")]
+    UnknownVersion {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The version asked for.
+        version: Version,
+    },
+    /// Nothing was announced yet.
+    #[error("{dataset} has no announced state yet")]
+    NotAnnounced {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// No snapshot leads to the version.
+    #[error("{dataset}: no snapshot of its chain leads to version {version}")]
+    NoSnapshot {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The version asked for.
+        version: Version,
+    },
+    /// A hook stopped the cycle (in tests).
+    #[error("{dataset}: stopped after {step:?}")]
+    Aborted {
+        /// The dataset.
+        dataset: DatasetName,
+        /// After which step.
+        step: Step,
+    },
+}
+
+impl Error {
+    /// Whether another producer has taken over: this one must stop.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
+}

@@ -1,0 +1,445 @@
+//! One cycle: populate ▸ stage ▸ verify ▸ guard ▸ accept ▸ promote ▸ announce ▸ snapshot.
+//!
+//! Up to the acceptance everything can be taken back, and is when anything fails: the write state is as before, no reader saw
+//! anything. The acceptance is one command in the registry's log; from there on everything can only be finished, now or by
+//! [`recover`](Publisher::recover) or by the next owner.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use hollow::sums::Digest;
+use hollow::write::{Sealed, WriteState};
+use registry::{Acceptance, Action, Outcome, StateSums, Sum128, Version};
+
+use super::candidate::Staged;
+use super::guard::{Candidate, Veto};
+use super::{Head, Publisher};
+use crate::error::BoxError;
+use crate::tags::{Before, header_tags};
+use crate::{Error, Result, Step, random_tag};
+
+/// Whether a cycle states everything or only what changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CycleKind {
+    /// All records are added; those that are not are removed.
+    Total,
+    /// Everything stays but what is upserted or deleted.
+    Incremental,
+}
+
+/// What a cycle is called with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cycle {
+    /// The cycle's `now`, in milliseconds since 1970 UTC: the version is minted from it and the state is tagged with it.
+    pub now_ms: i64,
+    /// How the write state is changed.
+    pub kind: CycleKind,
+}
+
+/// What the closure that changed the write state has to say about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Populated {
+    /// Header tags of the new state: the position, the input versions. Not published where nothing changed.
+    pub tags: BTreeMap<String, String>,
+    /// What to confirm where nothing changed; for most producers the same as `tags`.
+    pub confirm_tags: BTreeMap<String, String>,
+    /// Remarks for the announcement: ages of inputs, counts, timings. Not part of the state.
+    pub metadata: BTreeMap<String, String>,
+    /// Whether changes that touch internal types alone (the fold's memory) may wait: the cycle then ends
+    /// [`Deferred`](CycleOutcome::Deferred), and the caller keeps them for a later one.
+    pub defer_internal: bool,
+}
+
+/// How long the phases of a cycle took, in microseconds of the wall clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// The caller's closure.
+    pub populate_us: u64,
+    /// From the write state to blobs in the store.
+    pub stage_us: u64,
+    /// Reading them back.
+    pub verify_us: u64,
+    /// The guards.
+    pub guard_us: u64,
+    /// The registry's acceptance.
+    pub accept_us: u64,
+    /// Public names, announcement and projection.
+    pub announce_us: u64,
+    /// The snapshot, where it is written inline.
+    pub snapshot_us: u64,
+}
+
+/// How a cycle ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CycleOutcome {
+    /// A new version is announced.
+    Announced {
+        /// The version.
+        version: Version,
+        /// How long it took.
+        phases: Phases,
+    },
+    /// Nothing changed; no version was minted.
+    Unchanged {
+        /// The version that still is the newest; `None` where there is none (an empty first state that is not allowed).
+        version: Option<Version>,
+        /// Whether that was recorded this time (it is at most once a second).
+        confirmed: bool,
+    },
+    /// Only internal types changed, and the caller agreed to keep that for a later cycle. Nothing was published.
+    Deferred {
+        /// Whether the version was confirmed this time.
+        confirmed: bool,
+    },
+    /// The cycle failed before its version was accepted. The write state is as before; the caller keeps the changes for the
+    /// next cycle.
+    RolledBack {
+        /// Why.
+        reason: Error,
+    },
+}
+
+impl Publisher {
+    /// Runs one cycle. `populate` changes the write state, in which a cycle of the given kind is open.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] where another producer has taken over: stop. [`Error::NeedsRecovery`] after an earlier error. Any
+    /// other error came after the version was accepted, or it is unknown whether it was: the state may be the new one. Call
+    /// [`recover`](Self::recover), or open a new publisher, and read state and tags before going on.
+    pub fn cycle(
+        &mut self,
+        cycle: Cycle,
+        populate: impl FnOnce(&mut WriteState) -> Result<Populated, BoxError>,
+    ) -> Result<CycleOutcome> {
+        if self.is_broken {
+            return Err(Error::NeedsRecovery {
+                dataset: self.source.dataset.clone(),
+            });
+        }
+        match cycle.kind {
+            CycleKind::Total => self.write.begin_total(),
+            CycleKind::Incremental => self.write.begin_incremental(),
+        }
+        let mut clock = PhaseClock::start();
+        let ready = match self.prepare(cycle, populate, &mut clock) {
+            Ok(Prepared::Ready(ready)) => ready,
+            Ok(Prepared::Ended(outcome)) => {
+                self.write.rollback();
+                return Ok(outcome);
+            }
+            Err(error) => {
+                self.write.rollback();
+                return if error.is_lost() {
+                    Err(error)
+                } else {
+                    Ok(CycleOutcome::RolledBack { reason: error })
+                };
+            }
+        };
+        self.conclude(cycle, *ready, clock)
+            .inspect_err(|error| self.is_broken |= !error.is_lost())
+    }
+
+    /// Everything that can be taken back.
+    fn prepare(
+        &mut self,
+        cycle: Cycle,
+        populate: impl FnOnce(&mut WriteState) -> Result<Populated, BoxError>,
+        clock: &mut PhaseClock,
+    ) -> Result<Prepared> {
+        let populated = populate(&mut self.write).map_err(|source| Error::Populate {
+            dataset: self.source.dataset.clone(),
+            source,
+        })?;
+        clock.phases.populate_us = clock.lap();
+        self.hook(Step::Populated)?;
+
+        let changed = self.write.resolve().map_err(
+            self.source
+                .hollow_failed("resolve the changes of the cycle"),
+        )?;
+        let version = self.version();
+        if self.write.state().is_none() {
+            if changed.is_empty() && !self.options.allow_empty {
+                if self.before_break.is_some() {
+                    return Err(Error::Empty {
+                        dataset: self.source.dataset.clone(),
+                    });
+                }
+                return Ok(Prepared::Ended(CycleOutcome::Unchanged {
+                    version,
+                    confirmed: false,
+                }));
+            }
+        } else if changed.is_empty() {
+            let confirmed = self.confirm(cycle, &populated)?;
+            return Ok(Prepared::Ended(CycleOutcome::Unchanged {
+                version,
+                confirmed,
+            }));
+        } else if populated.defer_internal && changed.iter().all(|name| name.starts_with('_')) {
+            let confirmed = self.confirm(cycle, &populated)?;
+            return Ok(Prepared::Ended(CycleOutcome::Deferred { confirmed }));
+        }
+
+        let stage = Action::Stage { epoch: self.epoch };
+        let Outcome::Staged { version } = self.execute(cycle.now_ms, stage)? else {
+            return Err(self.unexpected_answer());
+        };
+        self.hook(Step::Minted)?;
+        let sealed = self.seal(cycle, &populated, version)?;
+        let prefix = crate::names::candidate_prefix(&self.source.dataset, version, self.epoch);
+        match self.stage_and_check(&sealed, version, clock) {
+            Ok((staged, digest)) => Ok(Prepared::Ready(Box::new(Ready {
+                version,
+                populated,
+                sealed,
+                staged,
+                digest,
+            }))),
+            Err(error) => {
+                self.clean_rolled_back(&prefix);
+                Err(error)
+            }
+        }
+    }
+
+    fn stage_and_check(
+        &mut self,
+        sealed: &Sealed,
+        version: Version,
+        clock: &mut PhaseClock,
+    ) -> Result<(Staged, Digest)> {
+        let digest = self.digest_of(sealed)?;
+        let staged = self.stage(sealed, version)?;
+        clock.phases.stage_us = clock.lap();
+        let read = self.verify(sealed, version, &staged)?;
+        self.hook(Step::Verified)?;
+        clock.phases.verify_us = clock.lap();
+        let candidate = Candidate {
+            dataset: &self.source.dataset,
+            version,
+            before: sealed.state_before(),
+            after: &read,
+            changes: sealed.changes(),
+            store: &self.source.store,
+            prefix: &staged.prefix,
+        };
+        for guard in &mut self.guards {
+            guard
+                .check(&candidate)
+                .map_err(|Veto(reason)| Error::Vetoed {
+                    dataset: self.source.dataset.clone(),
+                    guard: guard.name().to_owned(),
+                    version,
+                    reason,
+                })?;
+        }
+        self.hook(Step::Guarded)?;
+        clock.phases.guard_us = clock.lap();
+        Ok((staged, digest))
+    }
+
+    /// From the acceptance on: what can only be finished.
+    fn conclude(
+        &mut self,
+        cycle: Cycle,
+        ready: Ready,
+        mut clock: PhaseClock,
+    ) -> Result<CycleOutcome> {
+        let Ready {
+            version,
+            populated,
+            sealed,
+            staged,
+            digest,
+        } = ready;
+        let acceptance = Acceptance {
+            epoch: self.epoch,
+            version,
+            previous: self.version(),
+            chain_start: sealed.is_first(),
+            blobs: staged.blobs,
+            sums: StateSums {
+                chain: Sum128(sealed.chain_sum().0),
+                digest: Sum128(digest.0),
+            },
+        };
+        match self.execute(cycle.now_ms, Action::Accept(acceptance)) {
+            Ok(_) => {}
+            Err(error) => {
+                if error.is_lost() {
+                    self.write.rollback();
+                    self.clean_rolled_back(&staged.prefix);
+                }
+                return Err(error);
+            }
+        }
+        self.write
+            .commit()
+            .map_err(self.source.hollow_failed("commit"))?;
+        self.head = Some(Head { version, digest });
+        self.before_break = None;
+        self.confirmed_ms = None;
+        self.hook(Step::Accepted)?;
+        clock.phases.accept_us = clock.lap();
+
+        let info = self.source.version(version)?;
+        self.promote(&info)?;
+        let mut metadata = populated.metadata;
+        metadata.extend(clock.phases.metadata());
+        self.announce(&info, metadata, cycle.now_ms)?;
+        self.project()?;
+        clock.phases.announce_us = clock.lap();
+        self.clean_candidate(
+            &staged.prefix,
+            info.blobs.iter().map(|blob| blob.name.as_str()),
+        );
+        self.hook(Step::Cleaned)?;
+
+        self.since_snapshot = if sealed.is_first() {
+            0
+        } else {
+            self.since_snapshot.saturating_add(1)
+        };
+        if self.since_snapshot >= self.options.snapshot_every.max(1)
+            && self.snapshots.write(&sealed, version, self.epoch)
+        {
+            self.since_snapshot = 0;
+        }
+        clock.phases.snapshot_us = clock.lap();
+        Ok(CycleOutcome::Announced {
+            version,
+            phases: clock.phases,
+        })
+    }
+
+    fn seal(&mut self, cycle: Cycle, populated: &Populated, version: Version) -> Result<Sealed> {
+        let before = match (self.write.state(), self.head) {
+            (Some(state), _) => Before::SameChain(state),
+            (None, Some(_)) => Before::OtherSchemas,
+            (None, None) => Before::Nothing,
+        };
+        let tags = header_tags(
+            populated.tags.clone(),
+            cycle.now_ms,
+            version,
+            self.schemas.iter(),
+            self.options.write.partitioned,
+            before,
+        );
+        let tag = random_tag(
+            &self.source.dataset,
+            version,
+            self.write.state().map(|state| state.tag()),
+        );
+        self.write
+            .seal(tag, tags)
+            .map_err(self.source.hollow_failed("seal the cycle"))
+    }
+
+    fn digest_of(&self, sealed: &Sealed) -> Result<Digest> {
+        let digest = match (self.head, sealed.state_before()) {
+            (Some(head), Some(before)) => {
+                head.digest
+                    .updated(before, sealed.state(), sealed.changes())
+            }
+            _ => Digest::of(sealed.state()),
+        };
+        digest.map_err(self.source.hollow_failed("compute the digest"))
+    }
+
+    /// Records that nothing changed, unless that was done within the last second. Like everything before an acceptance it may
+    /// fail without harm.
+    fn confirm(&mut self, cycle: Cycle, populated: &Populated) -> Result<bool> {
+        let Some(version) = self.version() else {
+            return Ok(false);
+        };
+        let is_recent = self.confirmed_ms.is_some_and(|confirmed_ms| {
+            cycle.now_ms.abs_diff(confirmed_ms) < self.options.confirm_interval_ms.unsigned_abs()
+        });
+        if is_recent {
+            return Ok(false);
+        }
+        let confirm = Action::Confirm {
+            epoch: self.epoch,
+            version,
+            tags: populated.confirm_tags.clone(),
+        };
+        self.execute(cycle.now_ms, confirm)?;
+        self.confirmed_ms = Some(cycle.now_ms);
+        self.hook(Step::Confirmed)?;
+        Ok(true)
+    }
+
+    fn clean_rolled_back(&self, prefix: &str) {
+        match self.source.store.list(prefix) {
+            Ok(listed) => {
+                self.clean_candidate(
+                    prefix,
+                    listed
+                        .iter()
+                        .filter_map(|info| info.key.strip_prefix(prefix)),
+                );
+            }
+            Err(error) => {
+                tracing::warn!(dataset = %self.source.dataset, %error, "list a candidate to remove")
+            }
+        }
+    }
+}
+
+/// How far a cycle came before anything final happened.
+enum Prepared {
+    /// It ends here, as it should.
+    Ended(CycleOutcome),
+    /// The candidate only waits to be accepted.
+    Ready(Box<Ready>),
+}
+
+struct Ready {
+    version: Version,
+    populated: Populated,
+    sealed: Sealed,
+    staged: Staged,
+    digest: Digest,
+}
+
+/// Measures phases. Nothing it says goes into a state.
+struct PhaseClock {
+    phases: Phases,
+    last: Instant,
+}
+
+impl PhaseClock {
+    fn start() -> Self {
+        Self {
+            phases: Phases::default(),
+            last: Instant::now(),
+        }
+    }
+
+    /// Microseconds since the last lap.
+    fn lap(&mut self) -> u64 {
+        let now = Instant::now();
+        let lap = now.duration_since(self.last);
+        self.last = now;
+        u64::try_from(lap.as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Phases {
+    /// The phases up to the announcement, as its metadata.
+    fn metadata(self) -> impl Iterator<Item = (String, String)> {
+        [
+            ("phase.populate_us", self.populate_us),
+            ("phase.stage_us", self.stage_us),
+            ("phase.verify_us", self.verify_us),
+            ("phase.guard_us", self.guard_us),
+            ("phase.accept_us", self.accept_us),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_string()))
+    }
+}

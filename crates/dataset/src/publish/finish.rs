@@ -1,0 +1,127 @@
+//! What follows the acceptance, in the cycle that was accepted and in the recovery of one that died.
+//!
+//! Every step can be done twice: a name that is taken is success where the content is the accepted one, announcing an
+//! announced version changes nothing, and the projection is read before it is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use blobstore::Created;
+use registry::{Action, Scope, VersionInfo};
+
+use super::Publisher;
+use crate::chain::sha256;
+use crate::names::{blob_key, candidate_of, candidate_prefix, is_part};
+use crate::{Error, Result, Step, project_announcement};
+
+impl Publisher {
+    /// Gives the blobs of an accepted version their public names, the optional parts' first.
+    pub(super) fn promote(&self, info: &VersionInfo) -> Result<()> {
+        let prefix = candidate_prefix(&self.source.dataset, info.version, info.epoch);
+        let (parts, main): (Vec<_>, Vec<_>) =
+            info.blobs.iter().partition(|blob| is_part(&blob.name));
+        for blob in parts.into_iter().chain(main) {
+            let key = blob_key(&self.source.dataset, &blob.name);
+            match self
+                .source
+                .store
+                .create_from(&key, &format!("{prefix}{}", blob.name))
+            {
+                Ok(Created::Created) => {}
+                // Promoted before; by an attempt that died, most often.
+                Ok(Created::Exists) | Err(blobstore::Error::Absent { .. }) => {
+                    let present = self
+                        .source
+                        .store
+                        .get(&key)
+                        .map_err(|source| self.source.store_failed(source))?;
+                    let present = present
+                        .ok_or_else(|| self.source.damaged(info.version, &blob.name, "missing"))?;
+                    if sha256(&present.bytes) != blob.sha256 {
+                        let what = "another one than was accepted";
+                        return Err(self.source.damaged(info.version, &blob.name, what));
+                    }
+                }
+                Err(source) => return Err(self.source.store_failed(source)),
+            }
+            self.hook(Step::BlobPromoted)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the version the latest in the registry.
+    pub(super) fn announce(
+        &self,
+        info: &VersionInfo,
+        metadata: BTreeMap<String, String>,
+        now_ms: i64,
+    ) -> Result<()> {
+        let action = Action::Announce {
+            epoch: self.epoch,
+            version: info.version,
+            scope: Scope::everybody(),
+            metadata,
+        };
+        self.execute(now_ms, action)?;
+        self.hook(Step::Announced)
+    }
+
+    /// Brings `announced.version` in line.
+    pub(super) fn project(&self) -> Result<()> {
+        project_announcement(
+            &self.source.store,
+            &self.source.registry,
+            &self.source.dataset,
+        )?;
+        self.hook(Step::Projected)
+    }
+
+    /// Removes the blobs of candidates: accepted ones (they have their public names by now) and those that nobody can accept
+    /// any more. What can't be removed now is left for the next time.
+    pub(super) fn clean_candidates(&self) {
+        if let Err(error) = self.try_clean_candidates() {
+            tracing::warn!(dataset = %self.source.dataset, error = %error, "remove candidates");
+        }
+    }
+
+    fn try_clean_candidates(&self) -> Result<()> {
+        let prefix = blob_key(&self.source.dataset, "candidates/");
+        let listed = self
+            .source
+            .store
+            .list(&prefix)
+            .map_err(|source| self.source.store_failed(source))?;
+        // One that a newer owner staged is that owner's.
+        let is_ours = |key: &str| {
+            candidate_of(&self.source.dataset, key).is_some_and(|(_, epoch)| epoch <= self.epoch)
+        };
+        let keys: BTreeSet<String> = listed
+            .into_iter()
+            .map(|info| info.key)
+            .filter(|key| is_ours(key))
+            .collect();
+        let busy = self.snapshots.busy_prefix();
+        for key in keys {
+            if busy.as_ref().is_none_or(|busy| !key.starts_with(busy)) {
+                self.delete(&key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the candidate's blobs of a version that was promoted, or rolled back.
+    pub(super) fn clean_candidate<'a>(&self, prefix: &str, names: impl Iterator<Item = &'a str>) {
+        for name in names {
+            if let Err(error) = self.delete(&format!("{prefix}{name}")) {
+                tracing::warn!(dataset = %self.source.dataset, error = %error, "remove a candidate");
+            }
+        }
+    }
+
+    fn delete(&self, key: &str) -> Result<(), Error> {
+        self.source
+            .store
+            .delete(key)
+            .map(drop)
+            .map_err(|source| self.source.store_failed(source))
+    }
+}

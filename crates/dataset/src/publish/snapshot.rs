@@ -1,0 +1,210 @@
+//! Snapshots of later versions of a chain: written beside the candidates, read back, then named.
+//!
+//! They cost by the dataset, so they are written in the background by default, while the next cycles go on. One that is lost
+//! on the way (a kill, a full disk) is missed by nobody: a reader starts from the one before.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use blobstore::Created;
+use hollow::sums::ChainSum;
+use hollow::write::Sealed;
+use hollow::{Filter, ReadState};
+use registry::Version;
+
+use super::{PublisherOptions, Snapshots};
+use crate::chain::{Blobs, Source};
+use crate::names::{blob_key, candidate_prefix, snapshot_name};
+use crate::{Abort, Error, Result, Step, StepHook};
+
+pub(super) struct Snapshotter {
+    job: Job,
+    mode: Snapshots,
+    running: Option<JoinHandle<()>>,
+}
+
+/// What a snapshot is written with, on whichever thread.
+#[derive(Clone)]
+struct Job {
+    source: Source,
+    hook: Option<StepHook>,
+    /// The prefix that is being written to.
+    busy: Arc<Mutex<Option<String>>>,
+}
+
+impl Snapshotter {
+    pub(super) fn new(source: Source, options: &PublisherOptions) -> Self {
+        let job = Job {
+            source,
+            hook: options.hook.clone(),
+            busy: Arc::default(),
+        };
+        Self {
+            job,
+            mode: options.snapshots,
+            running: None,
+        }
+    }
+
+    /// Writes the snapshot of an announced version, or starts to. `false` where it has to be a later version: one is being
+    /// written, or this one failed.
+    pub(super) fn write(&mut self, sealed: &Sealed, version: Version, epoch: u64) -> bool {
+        if self
+            .running
+            .as_ref()
+            .is_some_and(|running| !running.is_finished())
+        {
+            return false;
+        }
+        self.wait();
+        let (job, sealed) = (self.job.clone(), sealed.clone());
+        job.set_busy(Some(candidate_prefix(&job.source.dataset, version, epoch)));
+        let run = move || {
+            let result = job.write(&sealed, version, epoch);
+            job.set_busy(None);
+            if let Err(error) = &result {
+                tracing::warn!(dataset = %job.source.dataset, %version, error = %error, "write a snapshot");
+            }
+            result.is_ok()
+        };
+        match self.mode {
+            Snapshots::Inline => run(),
+            Snapshots::Background => {
+                let started = thread::Builder::new()
+                    .name("snapshot".to_owned())
+                    .spawn(move || {
+                        run();
+                    });
+                match started {
+                    Ok(running) => self.running = Some(running),
+                    Err(error) => {
+                        self.job.set_busy(None);
+                        tracing::warn!(dataset = %self.job.source.dataset, %error, "start a thread for a snapshot");
+                        return false;
+                    }
+                }
+                true
+            }
+        }
+    }
+
+    /// Waits for the snapshot that is being written.
+    pub(super) fn wait(&mut self) {
+        if let Some(running) = self.running.take() {
+            // A panic was reported by the thread itself, and a lost snapshot is missed by nobody.
+            let _ = running.join();
+        }
+    }
+
+    /// The prefix of candidates that a snapshot is being written to.
+    pub(super) fn busy_prefix(&self) -> Option<String> {
+        self.job
+            .busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Drop for Snapshotter {
+    fn drop(&mut self) {
+        self.wait();
+    }
+}
+
+impl Job {
+    fn set_busy(&self, prefix: Option<String>) {
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = prefix;
+    }
+
+    fn write(&self, sealed: &Sealed, version: Version, epoch: u64) -> Result<()> {
+        let source = &self.source;
+        let prefix = candidate_prefix(&source.dataset, version, epoch);
+        let parts: Vec<Option<&str>> = sealed.parts().map(Some).chain([None]).collect();
+        for &part in &parts {
+            let mut bytes = Vec::new();
+            sealed.write_snapshot(part, &mut bytes).map_err(|error| {
+                tracing::error!(dataset = %source.dataset, %version, %error, "write a snapshot to memory");
+                self.differs(version, "it could not be written")
+            })?;
+            let key = format!("{prefix}{}", snapshot_name(part, version));
+            source
+                .store
+                .put(&key, &bytes)
+                .map_err(|error| source.store_failed(error))?;
+        }
+        self.verify(sealed, version, |part| {
+            format!("{prefix}{}", snapshot_name(part, version))
+        })?;
+        self.hook(Step::SnapshotStaged)?;
+        for &part in &parts {
+            let name = snapshot_name(part, version);
+            let (staged, key) = (format!("{prefix}{name}"), blob_key(&source.dataset, &name));
+            let created = source
+                .store
+                .create_from(&key, &staged)
+                .map_err(|error| source.store_failed(error))?;
+            if created == Created::Exists && part.is_none() {
+                // Somebody wrote one before; it may have another layout, but must hold the same records.
+                self.verify(sealed, version, |part| {
+                    blob_key(&source.dataset, &snapshot_name(part, version))
+                })?;
+            }
+            self.hook(Step::SnapshotPromoted)?;
+        }
+        for &part in &parts {
+            let key = format!("{prefix}{}", snapshot_name(part, version));
+            source
+                .store
+                .delete(&key)
+                .map_err(|error| source.store_failed(error))?;
+        }
+        Ok(())
+    }
+
+    /// Reads a snapshot and compares its records with the sealed state's.
+    fn verify(
+        &self,
+        sealed: &Sealed,
+        version: Version,
+        key: impl Fn(Option<&str>) -> String,
+    ) -> Result<()> {
+        let source = &self.source;
+        let read = |part: Option<&str>| source.read_blob(version, &key(part), None);
+        let parts = sealed
+            .parts()
+            .map(|part| Ok((part.to_owned(), read(Some(part))?)))
+            .collect::<Result<_>>()?;
+        let state = Blobs {
+            main: read(None)?,
+            parts,
+        }
+        .with(|blobs| ReadState::from_snapshot(blobs, &Filter::all()))
+        .map_err(source.hollow_failed("read back a snapshot"))?;
+        let is_equal =
+            ChainSum::of(&state) == sealed.chain_sum() && state.tag() == sealed.random_tag();
+        if is_equal && state.checksum() == sealed.state().checksum() {
+            Ok(())
+        } else {
+            Err(self.differs(version, "the snapshot's records differ"))
+        }
+    }
+
+    fn differs(&self, version: Version, what: &'static str) -> Error {
+        Error::Verification {
+            dataset: self.source.dataset.clone(),
+            version,
+            what,
+        }
+    }
+
+    fn hook(&self, step: Step) -> Result<()> {
+        match &self.hook {
+            Some(hook) => hook(step).map_err(|Abort| Error::Aborted {
+                dataset: self.source.dataset.clone(),
+                step,
+            }),
+            None => Ok(()),
+        }
+    }
+}
