@@ -16,6 +16,9 @@ const OWN_WRITING: [&str; 14] = [
     "AE", "BH", "EG", "GR", "HK", "IL", "JP", "KR", "KW", "RU", "SA", "TH", "TW", "UA",
 ];
 
+/// A country that does not show what is meant for adults only, and the highest age it does show.
+const AGE_LIMIT: (&str, i32) = ("MY", 17);
+
 fn need(country: &Country, languages: &BTreeSet<String>, may_need_all: bool) -> LanguageNeed {
     let all = may_need_all && ALL_LANGUAGES.contains(&country.code.as_str());
     LanguageNeed {
@@ -37,7 +40,7 @@ pub(crate) fn policy(country: &Country, systems: &Systems) -> Policy {
         country: country.code.clone(),
         rating_required: !rating_systems.is_empty(),
         rating_systems,
-        maximum_age: None,
+        maximum_age: (country.code == AGE_LIMIT.0).then_some(AGE_LIMIT.1),
         title: need(country, &country.official, true),
         synopsis: need(country, &country.official, true),
         subtitles: need(country, &country.understood, false),

@@ -182,21 +182,23 @@ fn elsewhere(entry: &Entry, presence: &Presence, world: &World, contracts: &mut 
             contract.end = Some((CLOCK_MS / DAY_MS + draw.range(1, 900)) * DAY_MS);
         }
         if draw.chance(50) {
-            contract.languages = Some(licensed(&contract.countries, world));
+            contract.languages = Some(licensed(entry.id, &contract.countries, world));
             contract.provenance = Provenance::Synthesized;
         }
         contracts.push(contract);
     }
 }
 
-/// A licence that is limited to what is spoken where it holds.
-fn licensed(countries: &BTreeSet<String>, world: &World) -> BTreeSet<String> {
+/// A licence that is limited to English and some of what is understood where it holds: what else
+/// there is may not be shown.
+fn licensed(id: i64, countries: &BTreeSet<String>, world: &World) -> BTreeSet<String> {
     let mut languages = BTreeSet::from(["en".to_owned()]);
     for country in &world.countries {
         if countries.contains(&country.code) {
             languages.extend(country.understood.iter().cloned());
         }
     }
+    languages.retain(|tag| tag == "en" || Draw::coded("licensed", id, tag).chance(700));
     languages
 }
 

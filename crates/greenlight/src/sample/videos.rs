@@ -134,6 +134,10 @@ pub(crate) fn emit(
         return videos;
     }
     videos.shows = 1;
+    // A few newcomers are announced and have no season yet.
+    if entry.is_new() && Draw::new("announced", entry.id).chance(15) {
+        return videos;
+    }
     let first = entry.first_facts().seasons;
     let last = entry.later.as_ref().map_or(first, |facts| facts.seasons);
     for season in 1..=first.max(last) {
@@ -212,7 +216,9 @@ fn emit_season(
         let value = record(episode, Kind::Episode, id, number, title, provenance);
         out.put("titles", at, &(episode,), &value);
         streams(entry, episode, at, shapes, out);
-        if let Some(deleted) = deleted {
+        // Now and then an upstream deletes a season and forgets an episode of it.
+        let forgotten = number == 1 && Draw::new("forgotten", id).chance(200);
+        if let (Some(deleted), false) = (deleted, forgotten) {
             out.delete("titles", deleted, &(episode,));
             out.delete("streams", deleted, &(episode,));
         }
