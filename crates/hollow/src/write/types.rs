@@ -338,6 +338,7 @@ impl TypeWriter {
     pub(super) fn staged_rows<'a>(&'a self, hash_key: Option<blob::HashKey<'a>>) -> blob::Rows<'a> {
         blob::Rows::Staged {
             staged: &self.cycle.staged,
+            live: &self.cycle.live,
             hash_key,
         }
     }

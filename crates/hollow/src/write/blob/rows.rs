@@ -15,9 +15,11 @@ pub(crate) type HashKey<'a> = &'a (dyn Fn(Ordinal) -> Result<i32, WriteError> + 
 /// A source of records by ordinal.
 #[derive(Clone, Copy)]
 pub(crate) enum Rows<'a> {
-    /// New records of the open cycle. Without a hash key elements are placed by ordinal.
+    /// New records of the sealed cycle, of which some may be dropped. Without a hash key elements are placed by
+    /// ordinal.
     Staged {
         staged: &'a Staged,
+        live: &'a [bool],
         hash_key: Option<HashKey<'a>>,
     },
     /// Records of a state, whose buckets are placed already.
@@ -70,8 +72,8 @@ impl<'a> Rows<'a> {
                     shard.push_empty();
                 }
             }
-            Rows::Staged { staged, hash_key } => {
-                let Some(record) = staged.get(ordinal) else {
+            Rows::Staged { hash_key, .. } => {
+                let Some(record) = self.record(ordinal, &mut scratch.record) else {
                     shard.push_empty();
                     return Ok(());
                 };
@@ -109,7 +111,10 @@ impl<'a> Rows<'a> {
         'a: 's,
     {
         match self {
-            Rows::Staged { staged, .. } => staged.get(ordinal),
+            Rows::Staged { staged, live, .. } => {
+                let index = staged.index_of(ordinal).filter(|&index| live[index])?;
+                Some(staged.record(index))
+            }
             Rows::State(state) => {
                 if !state.is_populated(ordinal) {
                     return None;
