@@ -74,6 +74,14 @@ pub enum Error {
         /// Its ordinal.
         ordinal: crate::Ordinal,
     },
+    /// A value does not fit the place where the schema puts it.
+    #[error("{place} cannot be {value}")]
+    ValueMismatch {
+        /// The type or field.
+        place: String,
+        /// The value.
+        value: String,
+    },
     /// Something is wrong in one stream of a blob. The position in `error` counts from the start of that stream.
     #[error("{}: {error}", stream(.part, .type_name))]
     InBlob {

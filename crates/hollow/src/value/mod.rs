@@ -3,6 +3,8 @@
 //! Typed access is faster; here a record with all that it refers to is copied out, owned and comparable. Sets and maps
 //! are kept in an order of their own, so that equal trees are equal records whatever their ordinals and buckets were.
 
+mod write;
+
 use crate::Ordinal;
 use crate::codec::{double_bits, float_bits, string};
 use crate::content::{RecordView, record};
