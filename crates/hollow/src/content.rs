@@ -9,7 +9,7 @@
 use crate::Ordinal;
 use crate::read::{Changed, Changes, ListView, MapView, ObjectView, ReadState, SetView, TypeState};
 use crate::schema::{Schema, dependency_order};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 /// A record of any kind.
 pub(crate) enum RecordView<'a> {
@@ -89,21 +89,17 @@ impl ContentChanges {
 
     /// Follows ordinals whose content is another up to the records that refer to them.
     fn propagate(&mut self, before: &ReadState, after: &ReadState) {
-        let mut replaced: HashMap<String, HashSet<Ordinal>> = self
-            .by_type
-            .iter()
-            .map(|(name, changed)| {
-                (
-                    name.clone(),
-                    intersection(&changed.removed, &changed.added).collect(),
-                )
-            })
-            .filter(|(_, ordinals): &(String, HashSet<Ordinal>)| !ordinals.is_empty())
-            .collect();
+        let mut replaced: HashMap<String, Ordinals> = HashMap::new();
+        for (name, changed) in &self.by_type {
+            let ordinals: Ordinals = intersection(&changed.removed, &changed.added).collect();
+            if !ordinals.is_empty() {
+                replaced.insert(name.clone(), ordinals);
+            }
+        }
         if replaced.is_empty() {
             return;
         }
-        let schemas: Vec<Schema> = after.types().map(|state| state.schema().clone()).collect();
+        let schemas: Vec<Schema> = after.schemas().cloned().collect();
         let order = dependency_order(&schemas);
         // One round is enough unless types refer to each other in a cycle; a round that finds nothing ends it.
         loop {
@@ -123,14 +119,16 @@ impl ContentChanges {
                 ) else {
                     continue;
                 };
-                let known: HashSet<Ordinal> = self
+                let known: Ordinals = self
                     .of_type(schema.name())
-                    .map(|changed| changed.added.iter().copied().collect())
-                    .unwrap_or_default();
+                    .into_iter()
+                    .flat_map(|changed| changed.added.iter().copied())
+                    .collect();
+                let references = References::of(schema, &replaced);
                 let met: Vec<Ordinal> = new
                     .ordinals()
-                    .filter(|&ordinal| old.is_populated(ordinal) && !known.contains(&ordinal))
-                    .filter(|&ordinal| refers_to_any(new, ordinal, &replaced))
+                    .filter(|&ordinal| !known.contains(ordinal) && old.is_populated(ordinal))
+                    .filter(|&ordinal| references.lead_from(new, ordinal))
                     .collect();
                 if met.is_empty() {
                     continue;
@@ -154,6 +152,94 @@ impl ContentChanges {
     }
 }
 
+/// A set of ordinals as a bitmap.
+#[derive(Default)]
+pub(crate) struct Ordinals(Vec<u64>);
+
+impl Ordinals {
+    #[inline]
+    pub(crate) fn contains(&self, ordinal: Ordinal) -> bool {
+        self.0
+            .get(ordinal as usize / 64)
+            .is_some_and(|word| word >> (ordinal % 64) & 1 != 0)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Extend<Ordinal> for Ordinals {
+    fn extend<I: IntoIterator<Item = Ordinal>>(&mut self, ordinals: I) {
+        for ordinal in ordinals {
+            let word = ordinal as usize / 64;
+            if word >= self.0.len() {
+                self.0.resize(word + 1, 0);
+            }
+            self.0[word] |= 1 << (ordinal % 64);
+        }
+    }
+}
+
+impl FromIterator<Ordinal> for Ordinals {
+    fn from_iter<I: IntoIterator<Item = Ordinal>>(ordinals: I) -> Self {
+        let mut set = Self::default();
+        set.extend(ordinals);
+        set
+    }
+}
+
+/// The references of a type into sets of ordinals.
+enum References<'r> {
+    Fields(Vec<(usize, &'r Ordinals)>),
+    /// Elements or keys, and values.
+    Elements(Option<&'r Ordinals>, Option<&'r Ordinals>),
+}
+
+impl<'r> References<'r> {
+    fn of(schema: &Schema, into: &'r HashMap<String, Ordinals>) -> Self {
+        match schema {
+            Schema::Object(schema) => Self::Fields(
+                schema
+                    .fields
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, field)| {
+                        Some((index, into.get(field.referenced_type.as_deref()?)?))
+                    })
+                    .collect(),
+            ),
+            Schema::List(schema) => Self::Elements(into.get(&schema.element_type), None),
+            Schema::Set(schema) => Self::Elements(into.get(&schema.element_type), None),
+            Schema::Map(schema) => {
+                Self::Elements(into.get(&schema.key_type), into.get(&schema.value_type))
+            }
+        }
+    }
+
+    /// Whether a record refers to one of the ordinals.
+    fn lead_from(&self, state: &TypeState, ordinal: Ordinal) -> bool {
+        let (fields, keys, values) = match self {
+            Self::Fields(fields) => (fields.as_slice(), None, None),
+            Self::Elements(keys, values) => (&[][..], *keys, *values),
+        };
+        let has =
+            |set: Option<&Ordinals>, ordinal: Ordinal| set.is_some_and(|set| set.contains(ordinal));
+        match record(state, ordinal) {
+            Some(RecordView::Object(view)) => fields.iter().any(|&(field, set)| {
+                view.reference(field)
+                    .is_some_and(|ordinal| set.contains(ordinal))
+            }),
+            Some(RecordView::List(view)) => view.iter().any(|element| has(keys, element)),
+            Some(RecordView::Set(view)) => view.iter().any(|element| has(keys, element)),
+            Some(RecordView::Map(view)) => view
+                .iter()
+                .any(|(key, value)| has(keys, key) || has(values, value)),
+            None => false,
+        }
+    }
+}
+
 /// What two ascending lists have in common.
 pub(crate) fn intersection<'a>(
     a: &'a [Ordinal],
@@ -166,36 +252,4 @@ pub(crate) fn intersection<'a>(
         }
         rest.first() == Some(ordinal)
     })
-}
-
-fn refers_to_any(
-    state: &TypeState,
-    ordinal: Ordinal,
-    replaced: &HashMap<String, HashSet<Ordinal>>,
-) -> bool {
-    let is_replaced = |name: &str, ordinal: Ordinal| {
-        replaced
-            .get(name)
-            .is_some_and(|ordinals| ordinals.contains(&ordinal))
-    };
-    match (state.schema(), record(state, ordinal)) {
-        (Schema::Object(schema), Some(RecordView::Object(view))) => {
-            schema.fields.iter().enumerate().any(|(index, field)| {
-                field.referenced_type.as_ref().is_some_and(|name| {
-                    view.reference(index)
-                        .is_some_and(|ordinal| is_replaced(name, ordinal))
-                })
-            })
-        }
-        (Schema::List(schema), Some(RecordView::List(view))) => view
-            .iter()
-            .any(|element| is_replaced(&schema.element_type, element)),
-        (Schema::Set(schema), Some(RecordView::Set(view))) => view
-            .iter()
-            .any(|element| is_replaced(&schema.element_type, element)),
-        (Schema::Map(schema), Some(RecordView::Map(view))) => view.iter().any(|(key, value)| {
-            is_replaced(&schema.key_type, key) || is_replaced(&schema.value_type, value)
-        }),
-        _ => false,
-    }
 }

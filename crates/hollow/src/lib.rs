@@ -3,6 +3,7 @@
 pub mod blob;
 pub mod codec;
 mod content;
+pub mod diff;
 mod error;
 pub mod index;
 mod key;

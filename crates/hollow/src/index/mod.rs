@@ -12,4 +12,5 @@ mod traversal;
 mod tree;
 
 pub use hash::HashIndex;
+pub(crate) use key::BoundKey;
 pub use primary::PrimaryKeyIndex;

@@ -13,5 +13,5 @@ mod content_hash;
 mod digest;
 
 pub use chain::{ChainSum, TypeSum};
-pub(crate) use content_hash::MAX_DEPTH;
+pub(crate) use content_hash::{ContentHashes, MAX_DEPTH};
 pub use digest::Digest;
