@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use registry::Version;
 
 use crate::output::Instant;
 
@@ -127,7 +128,7 @@ pub(crate) struct Show {
 
     /// The version; default: the newest.
     #[arg(long, value_name = "V")]
-    pub(crate) version: Option<u64>,
+    pub(crate) version: Option<Version>,
 }
 
 /// Arguments of `greenlight why`.
@@ -146,7 +147,7 @@ pub(crate) struct Why {
 
     /// The version of `liveness` to explain; default: the newest.
     #[arg(long, value_name = "V")]
-    pub(crate) version: Option<u64>,
+    pub(crate) version: Option<Version>,
 }
 
 /// Arguments of `greenlight diff`.
@@ -161,11 +162,11 @@ pub(crate) struct Diff {
 
     /// The earlier version.
     #[arg(long, value_name = "V")]
-    pub(crate) from: u64,
+    pub(crate) from: Version,
 
     /// The later version.
     #[arg(long, value_name = "V")]
-    pub(crate) to: u64,
+    pub(crate) to: Version,
 
     /// How many records to show in full (totals always cover everything).
     #[arg(long, default_value_t = 20)]
@@ -180,7 +181,7 @@ pub(crate) struct Pin {
     pub(crate) dataset: String,
 
     /// The announced version that everybody is to hold.
-    pub(crate) version: u64,
+    pub(crate) version: Version,
 
     /// Why, for whoever meets the pin later.
     #[arg(long, default_value = "")]
