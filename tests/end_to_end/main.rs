@@ -1,0 +1,10 @@
+//! What crosses crates, on the embedded log and the directory store: the demo, the commands, and stock Hollow beside them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod commands;
+mod crash;
+mod determinism;
+mod scenario;
+mod stock_hollow;
+mod support;
