@@ -1,1 +1,28 @@
 //! The evaluation cycle: pin inputs, evaluate every video in every country, publish liveness.
+//!
+//! A [`Gatekeeper`] uses one version of each of the ten inputs per cycle, mints `now` once, and
+//! asks every rule about every video in all countries; what differs from the last verdicts is
+//! published as the dataset `liveness` ([`output`]), tagged with its [`Basis`]. With a basis the
+//! same verdicts can be had again: to explain one ([`Explainer`]) or to prove a whole version
+//! ([`replay`]).
+
+mod basis;
+mod cycle;
+mod error;
+mod evaluation;
+mod input;
+mod inputs;
+pub mod output;
+mod read;
+mod replay;
+mod summary;
+mod why;
+
+pub use basis::{Basis, tag};
+pub use cycle::{Gatekeeper, GatekeeperOptions};
+pub use error::{Error, Result};
+pub use input::Input;
+pub use inputs::{InputStatus, Inputs};
+pub use replay::{Replayed, replay};
+pub use summary::{BlockerCount, CycleEnd, CycleSummary, Phases};
+pub use why::{DeadLetter, Explainer, NextChange, Origin, Why, WhyBlocker, WhyInput};

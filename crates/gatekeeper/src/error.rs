@@ -1,0 +1,113 @@
+//! What can stop a cycle or a question.
+
+use dataset::Version;
+
+use crate::input::Input;
+
+/// Why the gatekeeper did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Inputs without any announced state: an empty `holds` that was never published must not put
+    /// titles live, so nothing is evaluated.
+    #[error("not evaluated: no state is announced of {}", names(.inputs))]
+    NotAnnounced {
+        /// Which inputs.
+        inputs: Vec<Input>,
+    },
+    /// An input could not be brought to a version.
+    #[error("bring {input} to a version")]
+    Refresh {
+        /// The input.
+        input: Input,
+        /// The subscriber's error.
+        #[source]
+        source: Box<dataset::Error>,
+    },
+    /// An input's schema lacks what its facts are read from.
+    #[error("{input} has no {what} to read facts from")]
+    Schema {
+        /// The input.
+        input: Input,
+        /// The type or field that is missing or of another kind.
+        what: String,
+    },
+    /// The rules refuse a configuration or a question.
+    #[error(transparent)]
+    Rules(#[from] liveness::Error),
+    /// Publishing failed.
+    #[error("publish liveness")]
+    Publish(#[source] Box<dataset::Error>),
+    /// A version of `liveness` could not be loaded.
+    #[error("load liveness")]
+    Liveness(#[source] Box<dataset::Error>),
+    /// A state of `liveness` could not be read or made.
+    #[error("make a state of liveness")]
+    Output(#[source] Box<hollow::Error>),
+    /// The registry could not be asked.
+    #[error("ask the registry")]
+    Registry(#[source] Box<registry::Error>),
+    /// A name that is no dataset's.
+    #[error("`{name}` is no dataset's name")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// A state of `liveness` does not say what it was made of.
+    #[error("version {version} of liveness has no usable tag {tag}")]
+    Tag {
+        /// The version.
+        version: Version,
+        /// The header tag.
+        tag: String,
+    },
+}
+
+impl Error {
+    /// Whether another gatekeeper has taken over: this one must stop.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Publish(error) if error.is_lost())
+    }
+}
+
+impl Error {
+    pub(crate) fn publish(source: dataset::Error) -> Self {
+        Self::Publish(Box::new(source))
+    }
+
+    pub(crate) fn liveness(source: dataset::Error) -> Self {
+        Self::Liveness(Box::new(source))
+    }
+
+    pub(crate) fn registry(source: registry::Error) -> Self {
+        Self::Registry(Box::new(source))
+    }
+
+    pub(crate) fn output(source: hollow::Error) -> Self {
+        Self::Output(Box::new(source))
+    }
+
+    pub(crate) fn refresh(input: Input, source: dataset::Error) -> Self {
+        let source = Box::new(source);
+        Self::Refresh { input, source }
+    }
+}
+
+/// What the gatekeeper answers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+fn names(inputs: &[Input]) -> String {
+    let names: Vec<&str> = inputs.iter().map(|input| input.name()).collect();
+    names.join(", ")
+}
+
+/// An error with what caused it.
+pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
+}

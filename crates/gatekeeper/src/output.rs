@@ -1,0 +1,300 @@
+//! The `liveness` dataset: a record per video with its groups of countries.
+//!
+//! The types are plain enough for a stock Java consumer:
+//!
+//! ```text
+//! Liveness @PrimaryKey(video) { long video; ListOfGroup groups; }
+//! Group { boolean live; SetOfCountry countries; SetOfBlocker blockers; long nextAt; boolean nextLive; }
+//! Country { string code; }      Blocker { string code; }
+//! ```
+//!
+//! `nextAt` (ms) and `nextLive` are null where the verdict does not change by itself.
+
+use std::collections::BTreeMap;
+
+use hollow::record::{ListRecord, ObjectRecord, SetRecord};
+use hollow::schema::{Field, FieldType, ListSchema, ObjectSchema, Schema, SetSchema};
+use hollow::write::{TypeId, WriteState};
+use hollow::{KeyValue, ObjectView, Ordinal, ReadState, TypeState};
+use liveness::{BlockerSet, Country, CountrySet, Group, NextChange, Outcome, RULES};
+
+/// The dataset's name, without an environment.
+pub const NAME: &str = "liveness";
+
+/// The root type.
+pub const ROOT_TYPE: &str = "Liveness";
+
+const GROUP: &str = "Group";
+const COUNTRY: &str = "Country";
+const BLOCKER: &str = "Blocker";
+
+/// The schemas of `liveness`.
+pub fn schemas() -> Vec<Schema> {
+    let field = |name: &str, field_type, referenced: Option<&str>| Field {
+        name: name.to_owned(),
+        field_type,
+        referenced_type: referenced.map(str::to_owned),
+    };
+    let object = |name: &str, key: Option<&str>, fields| {
+        Schema::Object(ObjectSchema {
+            name: name.to_owned(),
+            primary_key: key.map(|key| vec![key.to_owned()]),
+            fields,
+        })
+    };
+    let set = |element: &str| {
+        Schema::Set(SetSchema {
+            name: format!("SetOf{element}"),
+            element_type: element.to_owned(),
+            hash_key: None,
+        })
+    };
+    let code = || vec![field("code", FieldType::String, None)];
+    vec![
+        object(
+            ROOT_TYPE,
+            Some("video"),
+            vec![
+                field("video", FieldType::Long, None),
+                field("groups", FieldType::Reference, Some("ListOfGroup")),
+            ],
+        ),
+        Schema::List(ListSchema {
+            name: "ListOfGroup".to_owned(),
+            element_type: GROUP.to_owned(),
+        }),
+        object(
+            GROUP,
+            None,
+            vec![
+                field("live", FieldType::Boolean, None),
+                field("countries", FieldType::Reference, Some("SetOfCountry")),
+                field("blockers", FieldType::Reference, Some("SetOfBlocker")),
+                field("nextAt", FieldType::Long, None),
+                field("nextLive", FieldType::Boolean, None),
+            ],
+        ),
+        set(COUNTRY),
+        object(COUNTRY, None, code()),
+        set(BLOCKER),
+        object(BLOCKER, None, code()),
+    ]
+}
+
+/// A part of the write state that the schemas promise is missing.
+fn missing(what: &str) -> hollow::Error {
+    hollow::Error::UnknownType(what.to_owned())
+}
+
+/// Writes changed verdicts into the staged cycle; each distinct group and set is added once.
+pub(crate) struct Writer<'a> {
+    write: &'a mut WriteState,
+    types: Types,
+    record: ObjectRecord,
+    group: ObjectRecord,
+    code: ObjectRecord,
+    groups: BTreeMap<GroupKey, Ordinal>,
+    country_sets: BTreeMap<Vec<Country>, Ordinal>,
+    countries: BTreeMap<Country, Ordinal>,
+    blocker_sets: BTreeMap<BlockerSet, Ordinal>,
+    blockers: BTreeMap<usize, Ordinal>,
+}
+
+type GroupKey = (Ordinal, Ordinal, bool, Option<NextChange>);
+
+#[derive(Clone, Copy)]
+struct Types {
+    root: TypeId,
+    list: TypeId,
+    group: TypeId,
+    country_set: TypeId,
+    country: TypeId,
+    blocker_set: TypeId,
+    blocker: TypeId,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(write: &'a mut WriteState) -> hollow::Result<Self> {
+        let id = |name: &str| write.type_id(name).ok_or_else(|| missing(name));
+        let types = Types {
+            root: id(ROOT_TYPE)?,
+            list: id("ListOfGroup")?,
+            group: id(GROUP)?,
+            country_set: id("SetOfCountry")?,
+            country: id(COUNTRY)?,
+            blocker_set: id("SetOfBlocker")?,
+            blocker: id(BLOCKER)?,
+        };
+        let record = |ty: TypeId| match write.schema(ty) {
+            Schema::Object(schema) => Ok(ObjectRecord::new(schema)),
+            other => Err(missing(other.name())),
+        };
+        Ok(Self {
+            record: record(types.root)?,
+            group: record(types.group)?,
+            code: record(types.country)?,
+            write,
+            types,
+            groups: BTreeMap::new(),
+            country_sets: BTreeMap::new(),
+            countries: BTreeMap::new(),
+            blocker_sets: BTreeMap::new(),
+            blockers: BTreeMap::new(),
+        })
+    }
+
+    /// Sets the record of a video.
+    pub(crate) fn put(&mut self, video: i64, outcome: &Outcome) -> hollow::Result<()> {
+        let mut list = ListRecord::new();
+        for group in &outcome.groups {
+            list.push(self.group(group)?);
+        }
+        let list = self.write.add(self.types.list, list.bytes())?;
+        self.record.reset();
+        self.record.set_long(0, video);
+        self.record.set_reference(1, list);
+        self.write.upsert(self.types.root, self.record.bytes())?;
+        Ok(())
+    }
+
+    /// Removes the record of a video.
+    pub(crate) fn remove(&mut self, video: i64) -> hollow::Result<()> {
+        self.write
+            .delete(self.types.root, &[KeyValue::Long(video)])?;
+        Ok(())
+    }
+
+    fn group(&mut self, group: &Group) -> hollow::Result<Ordinal> {
+        let countries = self.country_set(group.countries)?;
+        let blockers = self.blocker_set(group.blockers)?;
+        let key = (countries, blockers, group.live, group.next);
+        if let Some(&ordinal) = self.groups.get(&key) {
+            return Ok(ordinal);
+        }
+        let record = &mut self.group;
+        record.reset();
+        record.set_boolean(0, group.live);
+        record.set_reference(1, countries);
+        record.set_reference(2, blockers);
+        if let Some(next) = group.next {
+            record.set_long(3, next.at);
+            record.set_boolean(4, next.live);
+        }
+        let ordinal = self.write.add(self.types.group, record.bytes())?;
+        self.groups.insert(key, ordinal);
+        Ok(ordinal)
+    }
+
+    fn country_set(&mut self, countries: CountrySet) -> hollow::Result<Ordinal> {
+        let countries: Vec<Country> = countries.iter().collect();
+        if let Some(&ordinal) = self.country_sets.get(&countries) {
+            return Ok(ordinal);
+        }
+        let mut set = SetRecord::new();
+        for &country in &countries {
+            let ordinal = match self.countries.get(&country) {
+                Some(&ordinal) => ordinal,
+                None => {
+                    let ordinal = self.code(self.types.country, country.code())?;
+                    self.countries.insert(country, ordinal);
+                    ordinal
+                }
+            };
+            set.insert(ordinal);
+        }
+        let ordinal = self.write.add(self.types.country_set, set.bytes())?;
+        self.country_sets.insert(countries, ordinal);
+        Ok(ordinal)
+    }
+
+    fn blocker_set(&mut self, blockers: BlockerSet) -> hollow::Result<Ordinal> {
+        if let Some(&ordinal) = self.blocker_sets.get(&blockers) {
+            return Ok(ordinal);
+        }
+        let mut set = SetRecord::new();
+        for place in blockers.places() {
+            let ordinal = match self.blockers.get(&place) {
+                Some(&ordinal) => ordinal,
+                None => {
+                    let ordinal = self.code(self.types.blocker, RULES[place].code)?;
+                    self.blockers.insert(place, ordinal);
+                    ordinal
+                }
+            };
+            set.insert(ordinal);
+        }
+        let ordinal = self.write.add(self.types.blocker_set, set.bytes())?;
+        self.blocker_sets.insert(blockers, ordinal);
+        Ok(ordinal)
+    }
+
+    fn code(&mut self, ty: TypeId, code: &str) -> hollow::Result<Ordinal> {
+        self.code.reset();
+        self.code.set_str(0, code);
+        self.write.add(ty, self.code.bytes())
+    }
+}
+
+/// Reads verdicts back from a state of `liveness`.
+pub struct Verdicts<'a> {
+    records: &'a TypeState,
+    lists: &'a TypeState,
+    groups: &'a TypeState,
+    country_sets: &'a TypeState,
+    countries: &'a TypeState,
+    blocker_sets: &'a TypeState,
+    blockers: &'a TypeState,
+}
+
+impl<'a> Verdicts<'a> {
+    /// The verdicts of a state; `None` if it is not one of `liveness`.
+    pub fn of(state: &'a ReadState) -> Option<Self> {
+        Some(Self {
+            records: state.type_state(ROOT_TYPE)?,
+            lists: state.type_state("ListOfGroup")?,
+            groups: state.type_state(GROUP)?,
+            country_sets: state.type_state("SetOfCountry")?,
+            countries: state.type_state(COUNTRY)?,
+            blocker_sets: state.type_state("SetOfBlocker")?,
+            blockers: state.type_state(BLOCKER)?,
+        })
+    }
+
+    /// Every video's verdict, by ordinal.
+    pub fn all(&self) -> impl Iterator<Item = (i64, Outcome)> + '_ {
+        self.records
+            .ordinals()
+            .filter_map(|ordinal| self.at(ordinal))
+    }
+
+    /// The verdict of a record. Countries and blockers that this code does not know are left out.
+    pub fn at(&self, ordinal: Ordinal) -> Option<(i64, Outcome)> {
+        let record = self.records.object(ordinal)?;
+        let video = record.long(0)?;
+        let list = self.lists.list(record.reference(1)?)?;
+        let groups = list.iter().filter_map(|group| self.group(group)).collect();
+        Some((video, Outcome::from_groups(groups)))
+    }
+
+    fn group(&self, ordinal: Ordinal) -> Option<Group> {
+        let record: ObjectView<'a> = self.groups.object(ordinal)?;
+        let codes = |sets: &'a TypeState, codes: &'a TypeState, set: Ordinal| {
+            let set = sets.set(set);
+            set.into_iter().flat_map(|set| set.iter()).filter_map(|at| {
+                let code = codes.object(at)?.string(0)?;
+                code.as_ascii()
+            })
+        };
+        let countries = codes(self.country_sets, self.countries, record.reference(1)?);
+        let blockers = codes(self.blocker_sets, self.blockers, record.reference(2)?);
+        Some(Group {
+            live: record.boolean(0)?,
+            countries: countries.filter_map(Country::from_code).collect(),
+            blockers: BlockerSet::from_codes(blockers),
+            next: record.long(3).map(|at| NextChange {
+                at,
+                live: record.boolean(4).unwrap_or_default(),
+            }),
+        })
+    }
+}
