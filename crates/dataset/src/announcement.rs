@@ -34,7 +34,7 @@ pub fn project_announcement(
             .latest(dataset, &Scope::everybody())
             .map_err(|source| Error::Registry {
                 dataset: dataset.clone(),
-                source,
+                source: Box::new(source),
             })?;
         let Some(latest) = latest else {
             return Ok(None);

@@ -75,7 +75,7 @@ impl Source {
     pub(crate) fn registry_failed(&self, source: registry::Error) -> Error {
         Error::Registry {
             dataset: self.dataset.clone(),
-            source,
+            source: Box::new(source),
         }
     }
 
@@ -88,6 +88,14 @@ impl Source {
         move |source| Error::Hollow {
             dataset,
             action,
+            source: Box::new(source),
+        }
+    }
+
+    pub(crate) fn blob_failed(&self, version: Version, source: std::io::Error) -> Error {
+        Error::Blob {
+            dataset: self.dataset.clone(),
+            version,
             source,
         }
     }

@@ -32,7 +32,7 @@ pub enum Error {
         dataset: DatasetName,
         /// The registry's error.
         #[source]
-        source: registry::Error,
+        source: Box<registry::Error>,
     },
     /// A blob could not be read, or a state not be written.
     #[error("{dataset}: {action}")]
@@ -43,7 +43,18 @@ pub enum Error {
         action: String,
         /// The dataset engine's error.
         #[source]
-        source: hollow::Error,
+        source: Box<hollow::Error>,
+    },
+    /// A blob could not be written to memory.
+    #[error("{dataset}: write a blob of version {version}")]
+    Blob {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The version it would belong to.
+        version: Version,
+        /// The dataset engine's error.
+        #[source]
+        source: std::io::Error,
     },
     /// Another producer owns the dataset now. This one must stop; its last cycle left no trace.
     #[error("{dataset}: another producer has taken over ({refusal}); this one stops")]

@@ -54,10 +54,7 @@ impl Publisher {
         bytes: &[u8],
         version: Version,
     ) -> Result<()> {
-        let name = name.map_err(|error| {
-            tracing::error!(dataset = %self.source.dataset, %version, %error, "write a blob to memory");
-            self.unverified(version, "a blob could not be written")
-        })?;
+        let name = name.map_err(|error| self.source.blob_failed(version, error))?;
         let key = format!("{}{name}", staged.prefix);
         self.source
             .store

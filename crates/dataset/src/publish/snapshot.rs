@@ -118,15 +118,31 @@ impl Job {
     }
 
     fn write(&self, sealed: &Sealed, version: Version, epoch: u64) -> Result<()> {
-        let source = &self.source;
-        let prefix = candidate_prefix(&source.dataset, version, epoch);
+        let prefix = candidate_prefix(&self.source.dataset, version, epoch);
         let parts: Vec<Option<&str>> = sealed.parts().map(Some).chain([None]).collect();
+        let written = self.stage_and_promote(sealed, version, &prefix, &parts);
         for &part in &parts {
+            let key = format!("{prefix}{}", snapshot_name(part, version));
+            if let Err(error) = self.source.store.delete(&key) {
+                tracing::warn!(dataset = %self.source.dataset, %error, "remove a staged snapshot");
+            }
+        }
+        written
+    }
+
+    fn stage_and_promote(
+        &self,
+        sealed: &Sealed,
+        version: Version,
+        prefix: &str,
+        parts: &[Option<&str>],
+    ) -> Result<()> {
+        let source = &self.source;
+        for &part in parts {
             let mut bytes = Vec::new();
-            sealed.write_snapshot(part, &mut bytes).map_err(|error| {
-                tracing::error!(dataset = %source.dataset, %version, %error, "write a snapshot to memory");
-                self.differs(version, "it could not be written")
-            })?;
+            sealed
+                .write_snapshot(part, &mut bytes)
+                .map_err(|error| source.blob_failed(version, error))?;
             let key = format!("{prefix}{}", snapshot_name(part, version));
             source
                 .store
@@ -137,7 +153,7 @@ impl Job {
             format!("{prefix}{}", snapshot_name(part, version))
         })?;
         self.hook(Step::SnapshotStaged)?;
-        for &part in &parts {
+        for &part in parts {
             let name = snapshot_name(part, version);
             let (staged, key) = (format!("{prefix}{name}"), blob_key(&source.dataset, &name));
             let created = source
@@ -151,13 +167,6 @@ impl Job {
                 })?;
             }
             self.hook(Step::SnapshotPromoted)?;
-        }
-        for &part in &parts {
-            let key = format!("{prefix}{}", snapshot_name(part, version));
-            source
-                .store
-                .delete(&key)
-                .map_err(|error| source.store_failed(error))?;
         }
         Ok(())
     }
