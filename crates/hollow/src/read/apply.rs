@@ -83,7 +83,6 @@ pub(super) fn apply(old: &TypeState, frame: &TypeFrame<'_>) -> Result<(TypeState
             Page {
                 words: edited.words,
                 populated: edited.populated,
-                present: edited.present,
                 layout,
             },
         );

@@ -3,12 +3,8 @@
 //! First come 64 rows side by side, so `row_bits` words, whatever the widths are. Behind them lies what is of variable
 //! length: the bytes of STRING and BYTES fields row by row, list elements, or the buckets of sets and maps, addressed
 //! by end offsets in the rows. Everything is local to the page, so that a change costs one page, and the largest
-//! offset is small.
-//!
-//! The bitmap of populated ordinals and the number of the layout stand beside the pointer in the directory, so that a
-//! look-up of one value touches one line of the page, and a record is removed without touching the page: what it leaves
-//! stays in the words, as a row that is present but not populated, until the page is rebuilt for something else or half
-//! of it is such remains. Rows that are not present are zero.
+//! offset is small. Rows of unpopulated ordinals are zero. The bitmap of populated ordinals and the number of the
+//! layout stand beside the pointer in the directory, so that a look-up of one value touches one line of the page.
 
 use super::layout::{END, Layout, NONE, ObjectShape};
 use crate::codec::bits;
@@ -23,8 +19,6 @@ pub(crate) struct Page {
     pub(crate) words: Arc<[u64]>,
     /// Bit i: row i holds a record.
     pub(crate) populated: u64,
-    /// Bit i: row i holds a record or the remains of one.
-    pub(crate) present: u64,
     pub(crate) layout: u32,
 }
 
@@ -33,16 +27,16 @@ impl Page {
     pub(crate) fn with<'a>(&'a self, layout: &'a Layout) -> PageView<'a> {
         PageView {
             words: &self.words,
-            present: self.present,
+            populated: self.populated,
             layout,
         }
     }
 
-    /// Whether both have the same words, shared, so that a row populated in both is equal.
+    /// Whether both are the same page, shared.
     #[inline]
-    pub(crate) fn shares_words(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.words, &other.words)
-            && self.present == other.present
+            && self.populated == other.populated
             && self.layout == other.layout
     }
 }
@@ -51,14 +45,14 @@ impl Page {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageView<'a> {
     pub(crate) words: &'a [u64],
-    pub(crate) present: u64,
+    pub(crate) populated: u64,
     pub(crate) layout: &'a Layout,
 }
 
 impl<'a> PageView<'a> {
     #[inline]
-    pub(crate) fn is_present(&self, row: u32) -> bool {
-        self.present >> row & 1 != 0
+    pub(crate) fn is_populated(&self, row: u32) -> bool {
+        self.populated >> row & 1 != 0
     }
 
     /// The stored value of a slot.
@@ -72,10 +66,10 @@ impl<'a> PageView<'a> {
         )
     }
 
-    /// The row before `row` that is present.
+    /// The populated row before `row`.
     #[inline]
     pub(crate) fn row_before(&self, row: u32) -> Option<u32> {
-        let before = self.present & ((1u64 << row) - 1);
+        let before = self.populated & ((1u64 << row) - 1);
         before.checked_ilog2()
     }
 
@@ -141,7 +135,7 @@ impl<'a> PageView<'a> {
 
     /// Bytes (OBJECT) or elements (collections) behind the rows; `last` is the slot that holds the end offsets.
     pub(crate) fn variable_total(&self, last: Option<usize>, is_object: bool) -> usize {
-        let (Some(slot), Some(row)) = (last, self.present.checked_ilog2()) else {
+        let (Some(slot), Some(row)) = (last, self.populated.checked_ilog2()) else {
             return 0;
         };
         if is_object {
@@ -152,13 +146,13 @@ impl<'a> PageView<'a> {
     }
 }
 
-/// The rows of a bitmap, ascending.
+/// Rows that hold a record, ascending.
 #[inline]
-pub(crate) fn rows(mut bitmap: u64) -> impl Iterator<Item = u32> {
+pub(crate) fn rows(mut populated: u64) -> impl Iterator<Item = u32> {
     std::iter::from_fn(move || {
-        (bitmap != 0).then(|| {
-            let row = bitmap.trailing_zeros();
-            bitmap &= bitmap - 1;
+        (populated != 0).then(|| {
+            let row = populated.trailing_zeros();
+            populated &= populated - 1;
             row
         })
     })

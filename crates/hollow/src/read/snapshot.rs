@@ -272,7 +272,6 @@ impl<'a> Decoder<'a> {
         Ok(Page {
             words: Arc::from(words.as_slice()),
             populated,
-            present: populated,
             layout: end_bits,
         })
     }
@@ -385,7 +384,6 @@ impl<'a> Decoder<'a> {
         Ok(Page {
             words: Arc::from(words.as_slice()),
             populated,
-            present: populated,
             layout: end_bits,
         })
     }

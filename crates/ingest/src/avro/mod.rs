@@ -1,0 +1,37 @@
+//! Avro bytes into dataset records.
+//!
+//! [`AvroSchema`] is what a writer wrote with or a dataset is defined by; [`RecordModel`] the Hollow types that follow from
+//! it; [`Plan`] the compiled walk for one pair of the two; [`Transcoder`] runs it. [`AvroSchema::encode_json`] is the other direction,
+//! for emitters.
+
+mod bytes;
+mod encode;
+mod mapping;
+mod plan;
+mod schema;
+mod walk;
+
+pub use mapping::RecordModel;
+pub use plan::Plan;
+pub use schema::AvroSchema;
+pub use walk::{Fault, RecordSink, Transcoder};
+
+use crate::error::{Error, Result};
+use serde_json::Value;
+
+impl AvroSchema {
+    /// Appends `value` as Avro to `out`, without the wire format's header. A union takes the first branch that fits;
+    /// fields that `value` lacks take their default, those that the schema lacks are refused.
+    ///
+    /// # Errors
+    /// [`Error::Encode`] where it does not fit; `out` may have grown.
+    pub fn encode_json(&self, value: &Value, out: &mut Vec<u8>) -> Result<()> {
+        encode::encode_record(&self.root, value, out).map_err(|reason| Error::Encode {
+            schema: self.root.name.clone(),
+            reason,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,320 @@
+//! Keys of change records: the JSON array of the key fields. They are parsed, so that another spelling of the same key
+//! (spaces, escapes) folds into the same record; everything inside goes by the canonical form.
+
+use crate::poison::Poison;
+use hollow::KeyValue;
+use serde_json::Value;
+use std::ops::Range;
+
+/// What a key field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    Int,
+    Long,
+    Boolean,
+    String,
+}
+
+/// The key fields of a dataset.
+#[derive(Clone, Debug)]
+pub struct KeyShape {
+    pub(crate) fields: Vec<(String, KeyKind)>,
+}
+
+/// A parsed key, with memory that is used again for the next one.
+#[derive(Clone, Debug, Default)]
+pub struct Key {
+    canonical: Vec<u8>,
+    parts: Vec<Part>,
+    texts: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Long(i64),
+    Boolean(bool),
+    /// A range of `texts`.
+    Text(Range<usize>),
+}
+
+impl KeyShape {
+    /// The shape in words: `[video, language]`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let fields: Vec<_> = self.fields.iter().map(|(name, _)| name.as_str()).collect();
+        format!("the JSON array [{}]", fields.join(", "))
+    }
+
+    /// Parses the key of a record.
+    ///
+    /// # Errors
+    /// [`Poison::Key`] where it is not the JSON array of the key fields.
+    pub fn parse(&self, bytes: &[u8]) -> Result<Key, Poison> {
+        let mut key = Key::default();
+        self.parse_into(bytes, &mut key)?;
+        Ok(key)
+    }
+
+    /// As [`parse`](Self::parse), into memory that is there.
+    ///
+    /// # Errors
+    /// As for `parse`; `key` is of no use then.
+    pub fn parse_into(&self, bytes: &[u8], key: &mut Key) -> Result<(), Poison> {
+        key.clear();
+        if self.parse_canonical(bytes, key).is_some() {
+            key.canonical.extend_from_slice(bytes);
+            return Ok(());
+        }
+        key.clear();
+        let wrong = |detail: String| Poison::Key {
+            expected: self.describe(),
+            detail,
+        };
+        let values: Vec<Value> =
+            serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
+        self.set(&values, key).map_err(wrong)
+    }
+
+    /// The key made of these values.
+    ///
+    /// # Errors
+    /// In words, where they are not the key fields.
+    pub(crate) fn set(&self, values: &[Value], key: &mut Key) -> Result<(), String> {
+        key.clear();
+        if values.len() != self.fields.len() {
+            return Err(format!(
+                "it has {} parts, not {}",
+                values.len(),
+                self.fields.len()
+            ));
+        }
+        for (value, (name, kind)) in values.iter().zip(&self.fields) {
+            let part = match kind {
+                KeyKind::Long => value.as_i64().map(Part::Long),
+                KeyKind::Int => value
+                    .as_i64()
+                    .filter(|&n| i32::try_from(n).is_ok())
+                    .map(Part::Long),
+                KeyKind::Boolean => value.as_bool().map(Part::Boolean),
+                KeyKind::String => value.as_str().map(|text| key.text(text)),
+            };
+            key.parts
+                .push(part.ok_or_else(|| format!("{value} is no {}", kind.describe(name)))?);
+        }
+        key.write_canonical();
+        Ok(())
+    }
+
+    /// The canonical form and nothing else, without building values: what nearly all keys are.
+    fn parse_canonical(&self, bytes: &[u8], key: &mut Key) -> Option<()> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let mut rest = text.strip_prefix('[')?;
+        for (i, (_, kind)) in self.fields.iter().enumerate() {
+            if i > 0 {
+                rest = rest.strip_prefix(',')?;
+            }
+            let part;
+            (part, rest) = match kind {
+                KeyKind::String => {
+                    let inner = rest.strip_prefix('"')?;
+                    let end = inner
+                        .bytes()
+                        .position(|b| matches!(b, b'"' | b'\\') || b < b' ')?;
+                    (key.text(&inner[..end]), inner[end..].strip_prefix('"')?)
+                }
+                KeyKind::Boolean => match rest.strip_prefix("true") {
+                    Some(rest) => (Part::Boolean(true), rest),
+                    None => (Part::Boolean(false), rest.strip_prefix("false")?),
+                },
+                KeyKind::Int | KeyKind::Long => {
+                    let end = rest
+                        .bytes()
+                        .position(|b| b != b'-' && !b.is_ascii_digit())?;
+                    let (digits, after) = rest.split_at(end);
+                    let unsigned = digits.strip_prefix('-').unwrap_or(digits);
+                    if unsigned.starts_with('0') && digits != "0" {
+                        return None;
+                    }
+                    let number: i64 = digits.parse().ok()?;
+                    if *kind == KeyKind::Int {
+                        i32::try_from(number).ok()?;
+                    }
+                    (Part::Long(number), after)
+                }
+            };
+            key.parts.push(part);
+        }
+        (rest == "]").then_some(())
+    }
+}
+
+impl KeyKind {
+    fn describe(self, field: &str) -> String {
+        let kind = match self {
+            Self::Int => "whole number of 32 bits",
+            Self::Long => "whole number of 64 bits",
+            Self::Boolean => "true or false",
+            Self::String => "string",
+        };
+        format!("{kind} for {field}")
+    }
+}
+
+impl Key {
+    /// The canonical form: the JSON array without spaces.
+    #[must_use]
+    pub fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+
+    pub(crate) fn is_long(&self, part: usize, value: i64) -> bool {
+        self.parts.get(part) == Some(&Part::Long(value))
+    }
+
+    pub(crate) fn is_boolean(&self, part: usize, value: bool) -> bool {
+        self.parts.get(part) == Some(&Part::Boolean(value))
+    }
+
+    pub(crate) fn is_text(&self, part: usize, value: &str) -> bool {
+        matches!(self.parts.get(part), Some(Part::Text(range)) if self.texts[range.clone()] == *value)
+    }
+
+    /// The values as the dataset's primary key takes them.
+    #[must_use]
+    pub fn values(&self, shape: &KeyShape) -> Vec<KeyValue> {
+        let value = |(part, (_, kind)): (&Part, &(String, KeyKind))| match (part, kind) {
+            (Part::Long(n), KeyKind::Int) => {
+                i32::try_from(*n).map_or(KeyValue::Null, KeyValue::Int)
+            }
+            (Part::Long(n), _) => KeyValue::Long(*n),
+            (Part::Boolean(b), _) => KeyValue::Boolean(*b),
+            (Part::Text(range), _) => KeyValue::String(self.texts[range.clone()].to_owned()),
+        };
+        self.parts.iter().zip(&shape.fields).map(value).collect()
+    }
+
+    fn clear(&mut self) {
+        self.canonical.clear();
+        self.parts.clear();
+        self.texts.clear();
+    }
+
+    fn text(&mut self, text: &str) -> Part {
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        Part::Text(start..self.texts.len())
+    }
+
+    fn write_canonical(&mut self) {
+        self.canonical.push(b'[');
+        for (i, part) in self.parts.iter().enumerate() {
+            if i > 0 {
+                self.canonical.push(b',');
+            }
+            match part {
+                Part::Long(n) => self.canonical.extend_from_slice(n.to_string().as_bytes()),
+                Part::Boolean(b) => self.canonical.extend_from_slice(b.to_string().as_bytes()),
+                Part::Text(range) => {
+                    let json = Value::from(&self.texts[range.clone()]).to_string();
+                    self.canonical.extend_from_slice(json.as_bytes());
+                }
+            }
+        }
+        self.canonical.push(b']');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shape() -> KeyShape {
+        let fields = [
+            ("video", KeyKind::Long),
+            ("language", KeyKind::String),
+            ("n", KeyKind::Int),
+            ("b", KeyKind::Boolean),
+        ];
+        KeyShape {
+            fields: fields.map(|(name, kind)| (name.to_owned(), kind)).to_vec(),
+        }
+    }
+
+    #[test]
+    fn every_spelling_is_one_key() {
+        let canonical = br#"[80057281,"en",-3,true]"#;
+        for spelling in [
+            &canonical[..],
+            br#" [ 80057281 , "en",-3, true ]"#,
+            br#"[80057281,"\u0065n",-3,true]"#,
+        ] {
+            let key = shape().parse(spelling).unwrap();
+            assert_eq!(key.canonical(), canonical);
+            let values = [
+                KeyValue::Long(80_057_281),
+                "en".into(),
+                KeyValue::Int(-3),
+                KeyValue::Boolean(true),
+            ];
+            assert_eq!(key.values(&shape()), values);
+            assert!(
+                key.is_long(0, 80_057_281)
+                    && key.is_text(1, "en")
+                    && key.is_long(2, -3)
+                    && key.is_boolean(3, true)
+            );
+            assert!(
+                !key.is_long(0, 1)
+                    && !key.is_text(1, "e")
+                    && !key.is_text(0, "en")
+                    && !key.is_long(7, 0)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        for no in [
+            &b""[..],
+            b"7",
+            b"[]",
+            b"[1]",
+            br#"[1,"a",1]"#,
+            br#"["1","a",1,true]"#,
+            br#"[1.5,"a",1,true]"#,
+            br#"[1,"a",3000000000,true]"#,
+            br#"[1,"a",1,true,2]"#,
+            br#"[1,"a",1,true] x"#,
+            b"[1,\"\xff\",1,true]",
+            br#"[99999999999999999999,"a",1,true]"#,
+            br#"[01,"a",1,true]"#,
+            br#"[1,"a",1,null]"#,
+        ] {
+            let poison = shape().parse(no).unwrap_err();
+            assert!(
+                matches!(poison, Poison::Key { .. }),
+                "{}",
+                String::from_utf8_lossy(no)
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_canonical_form_is_that_of_a_json_library(video: i64, language: String, n: i32, b: bool) {
+            let json = serde_json::json!([video, language, n, b]);
+            let key = shape().parse(serde_json::to_string_pretty(&json).unwrap().as_bytes()).unwrap();
+            let expected = json.to_string();
+            prop_assert_eq!(key.canonical(), expected.as_bytes());
+            let again = shape().parse(key.canonical()).unwrap();
+            prop_assert_eq!(again.values(&shape()), key.values(&shape()));
+            prop_assert_eq!(again.canonical(), key.canonical());
+        }
+
+        #[test]
+        fn any_bytes_do_no_harm(bytes: Vec<u8>) {
+            let _ = shape().parse(&bytes);
+        }
+    }
+}
