@@ -83,6 +83,7 @@ pub(super) fn apply(old: &TypeState, frame: &TypeFrame<'_>) -> Result<(TypeState
             Page {
                 words: edited.words,
                 populated: edited.populated,
+                present: edited.present,
                 layout,
             },
         );

@@ -47,6 +47,7 @@ impl Edit<'_> {
 pub(super) struct Edited {
     pub(super) words: Arc<[u64]>,
     pub(super) populated: u64,
+    pub(super) present: u64,
     pub(super) layout: Option<Layout>,
 }
 
@@ -92,6 +93,22 @@ impl<'a> Editor<'a> {
     pub(super) fn edit(&self, edit: &Edit<'a>, scratch: &mut Scratch<'a>) -> Result<Edited> {
         let added = edit.added_rows();
         let kept = edit.old.populated & !edit.removed & !added;
+        if kept | added == 0 {
+            return Ok(Edited {
+                words: Arc::default(),
+                populated: 0,
+                present: 0,
+                layout: None,
+            });
+        }
+        if added == 0 && edit.old.present.count_ones() <= 2 * kept.count_ones() {
+            return Ok(Edited {
+                words: edit.old.words.clone(),
+                populated: kept,
+                present: edit.old.present,
+                layout: None,
+            });
+        }
         let old = if edit.old.populated == 0 {
             edit.old.with(&self.empty)
         } else {
@@ -104,16 +121,10 @@ impl<'a> Editor<'a> {
             (Source::Collection(source), _) => self.collection(edit, old, kept, source, scratch)?,
             (Source::Object(_), _) => None,
         };
-        if kept | added == 0 {
-            return Ok(Edited {
-                words: Arc::default(),
-                populated: 0,
-                layout: None,
-            });
-        }
         Ok(Edited {
             words: Arc::from(scratch.words.as_slice()),
             populated: kept | added,
+            present: kept | added,
             layout,
         })
     }
@@ -273,7 +284,7 @@ fn kept_bytes(shape: &ObjectShape, old: &PageView<'_>, kept: u64) -> usize {
     let Some(last) = shape.variable.last().map(|&field| field as usize) else {
         return 0;
     };
-    let gone: usize = rows(old.populated & !kept)
+    let gone: usize = rows(old.present & !kept)
         .map(|row| old.variable_end(row, last).0 - old.variable_start(shape, row))
         .sum();
     old.variable_total(Some(last), true) - gone
@@ -355,14 +366,14 @@ fn patch_object(
     let mut from = 0;
     let mut next_kept = kept;
     let mut index = 0;
-    for row in rows((old.populated & !kept) | added) {
+    for row in rows((old.present & !kept) | added) {
         let before = (1u64 << row) - 1;
         let (start, end) = match last {
             None => (0, 0),
-            Some(_) if old.populated & before == 0 && !old.is_populated(row) => (0, 0),
+            Some(_) if old.present & before == 0 && !old.is_present(row) => (0, 0),
             Some(last) => {
                 let start = old.variable_start(shape, row);
-                let end = match old.is_populated(row) {
+                let end = match old.is_present(row) {
                     true => old.variable_end(row, last).0,
                     false => start,
                 };

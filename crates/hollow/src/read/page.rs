@@ -3,8 +3,12 @@
 //! First come 64 rows side by side, so `row_bits` words, whatever the widths are. Behind them lies what is of variable
 //! length: the bytes of STRING and BYTES fields row by row, list elements, or the buckets of sets and maps, addressed
 //! by end offsets in the rows. Everything is local to the page, so that a change costs one page, and the largest
-//! offset is small. Rows of unpopulated ordinals are zero. The bitmap of populated ordinals and the number of the
-//! layout stand beside the pointer in the directory, so that a look-up of one value touches one line of the page.
+//! offset is small.
+//!
+//! The bitmap of populated ordinals and the number of the layout stand beside the pointer in the directory, so that a
+//! look-up of one value touches one line of the page, and a record is removed without touching the page: what it leaves
+//! stays in the words, as a row that is present but not populated, until the page is rebuilt for something else or half
+//! of it is such remains. Rows that are not present are zero.
 
 use super::layout::{END, Layout, NONE, ObjectShape};
 use crate::codec::bits;
@@ -19,6 +23,8 @@ pub(crate) struct Page {
     pub(crate) words: Arc<[u64]>,
     /// Bit i: row i holds a record.
     pub(crate) populated: u64,
+    /// Bit i: row i holds a record or the remains of one.
+    pub(crate) present: u64,
     pub(crate) layout: u32,
 }
 
@@ -27,16 +33,16 @@ impl Page {
     pub(crate) fn with<'a>(&'a self, layout: &'a Layout) -> PageView<'a> {
         PageView {
             words: &self.words,
-            populated: self.populated,
+            present: self.present,
             layout,
         }
     }
 
-    /// Whether both are the same page, shared.
+    /// Whether both have the same words, shared, so that a row populated in both is equal.
     #[inline]
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn shares_words(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.words, &other.words)
-            && self.populated == other.populated
+            && self.present == other.present
             && self.layout == other.layout
     }
 }
@@ -45,14 +51,14 @@ impl Page {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageView<'a> {
     pub(crate) words: &'a [u64],
-    pub(crate) populated: u64,
+    pub(crate) present: u64,
     pub(crate) layout: &'a Layout,
 }
 
 impl<'a> PageView<'a> {
     #[inline]
-    pub(crate) fn is_populated(&self, row: u32) -> bool {
-        self.populated >> row & 1 != 0
+    pub(crate) fn is_present(&self, row: u32) -> bool {
+        self.present >> row & 1 != 0
     }
 
     /// The stored value of a slot.
@@ -66,10 +72,10 @@ impl<'a> PageView<'a> {
         )
     }
 
-    /// The populated row before `row`.
+    /// The row before `row` that is present.
     #[inline]
     pub(crate) fn row_before(&self, row: u32) -> Option<u32> {
-        let before = self.populated & ((1u64 << row) - 1);
+        let before = self.present & ((1u64 << row) - 1);
         before.checked_ilog2()
     }
 
@@ -135,7 +141,7 @@ impl<'a> PageView<'a> {
 
     /// Bytes (OBJECT) or elements (collections) behind the rows; `last` is the slot that holds the end offsets.
     pub(crate) fn variable_total(&self, last: Option<usize>, is_object: bool) -> usize {
-        let (Some(slot), Some(row)) = (last, self.populated.checked_ilog2()) else {
+        let (Some(slot), Some(row)) = (last, self.present.checked_ilog2()) else {
             return 0;
         };
         if is_object {
@@ -146,13 +152,13 @@ impl<'a> PageView<'a> {
     }
 }
 
-/// Rows that hold a record, ascending.
+/// The rows of a bitmap, ascending.
 #[inline]
-pub(crate) fn rows(mut populated: u64) -> impl Iterator<Item = u32> {
+pub(crate) fn rows(mut bitmap: u64) -> impl Iterator<Item = u32> {
     std::iter::from_fn(move || {
-        (populated != 0).then(|| {
-            let row = populated.trailing_zeros();
-            populated &= populated - 1;
+        (bitmap != 0).then(|| {
+            let row = bitmap.trailing_zeros();
+            bitmap &= bitmap - 1;
             row
         })
     })

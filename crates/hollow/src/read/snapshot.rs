@@ -272,6 +272,7 @@ impl<'a> Decoder<'a> {
         Ok(Page {
             words: Arc::from(words.as_slice()),
             populated,
+            present: populated,
             layout: end_bits,
         })
     }
@@ -384,6 +385,7 @@ impl<'a> Decoder<'a> {
         Ok(Page {
             words: Arc::from(words.as_slice()),
             populated,
+            present: populated,
             layout: end_bits,
         })
     }
