@@ -79,7 +79,7 @@ pub fn replay(
 /// The state of `liveness` that an evaluation gives, on a chain of its own.
 fn state_of(evaluator: &Evaluator, inputs: &Inputs, now_ms: i64) -> hollow::Result<ReadState> {
     let mut write = WriteState::new(output::schemas(), WriteOptions::default())?;
-    write.begin_total();
+    write.begin_incremental();
     let mut writer = Writer::new(&mut write)?;
     for (video, outcome) in evaluate(evaluator, inputs.facts(), now_ms) {
         writer.put(video, &outcome)?;

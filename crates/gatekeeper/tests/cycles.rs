@@ -1,0 +1,337 @@
+//! Cycles over random histories of all ten inputs: what is published is what the plain definition
+//! says, whichever way the inputs moved; past versions can be evaluated again and explained.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(dead_code, reason = "shared with the tests of liveness")]
+
+#[path = "../../liveness/tests/common/mod.rs"]
+mod common;
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use common::Random;
+use common::oracle::{Oracle, Setup, parents};
+use common::world::{COUNTRIES, World, random_change};
+use dataset::{Subscriber, SubscriberOptions, Version, View};
+use gatekeeper::output::Verdicts;
+use gatekeeper::{CycleEnd, Error, Explainer, Gatekeeper, Input, Inputs, replay};
+use liveness::{Configuration, Country, RULES};
+use support::{START_MS, Station};
+
+/// Video and country to live, blockers, next change.
+type Pairs = BTreeMap<(i64, &'static str), (bool, BTreeSet<String>, Option<(i64, bool)>)>;
+
+fn published(state: &hollow::ReadState) -> Pairs {
+    let mut pairs = Pairs::new();
+    for (video, outcome) in Verdicts::of(state).unwrap().all() {
+        for group in &outcome.groups {
+            for country in group.countries.iter() {
+                let blockers = group.blockers.codes().map(str::to_owned).collect();
+                let next = group.next.map(|next| (next.at - START_MS, next.live));
+                pairs.insert((video, country.code()), (group.live, blockers, next));
+            }
+        }
+    }
+    pairs
+}
+
+fn expected(world: &World, now: i64) -> Pairs {
+    let fallbacks = RULES.iter().flat_map(|rule| {
+        let fallback = rule
+            .parameters
+            .iter()
+            .find(|other| other.name == "fallback");
+        let is_on = |fallback: &liveness::configuration::Parameter| {
+            (fallback.default)() == liveness::configuration::Value::Flag(true)
+        };
+        fallback.map(|fallback| (rule.code.to_owned(), is_on(fallback)))
+    });
+    let setup = Setup {
+        fallback: fallbacks.collect(),
+        ..Setup::default()
+    };
+    let oracle = Oracle {
+        world,
+        setup: &setup,
+        parents: parents(),
+    };
+    let mut pairs = Pairs::new();
+    for &video in world.titles.keys() {
+        for country in COUNTRIES {
+            if let Some(verdict) = oracle.verdict(video, country, now) {
+                let next = oracle.next_change(video, country, now);
+                pairs.insert((video, country), (verdict.live, verdict.blockers, next));
+            }
+        }
+    }
+    pairs
+}
+
+fn newest(station: &Station) -> Arc<View> {
+    let subscriber = Subscriber::new(
+        "liveness".parse().unwrap(),
+        Arc::clone(&station.store),
+        Arc::clone(station.registry()),
+        SubscriberOptions::default(),
+    );
+    subscriber.refresh().unwrap().after
+}
+
+fn mutate(world: &mut World, random: &mut Random, changes: usize) {
+    for _ in 0..changes {
+        world.apply(&random_change(random));
+    }
+}
+
+#[test]
+fn every_cycle_publishes_what_the_plain_definition_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut station = Station::open(dir.path());
+    let mut random = Random(42);
+    let mut world = World::random(&mut random);
+    let configuration = Configuration::default();
+    let mut gatekeeper = station.gatekeeper(&configuration);
+    let mut past: BTreeMap<i64, (Pairs, i64)> = BTreeMap::new();
+    let mut before = Pairs::new();
+    station.publish_all(&world, START_MS);
+    for round in 0..30_i64 {
+        let now = round - round % 3;
+        if round > 0 {
+            let changes = random.below(6);
+            mutate(&mut world, &mut random, changes);
+            // Inputs move apart: several versions of one between two cycles.
+            for _ in 0..random.below(3) {
+                station.publish_all(&world, START_MS + now);
+                mutate(&mut world, &mut random, 2);
+            }
+            station.publish_all(&world, START_MS + now);
+        }
+        if round % 7 == 6 {
+            drop(gatekeeper);
+            gatekeeper = station.gatekeeper(&configuration);
+        }
+        let summary = gatekeeper.cycle(START_MS + now).unwrap();
+        let view = newest(&station);
+        let (found, wanted) = (published(view.state()), expected(&world, now));
+        assert_eq!(found, wanted, "round {round}: left is published");
+
+        assert_eq!(summary.version, Some(view.version().0));
+        assert_eq!(summary.pairs as usize, wanted.len());
+        assert_eq!(summary.live as usize, live(&wanted));
+        assert_eq!(summary.live + summary.not_live, summary.pairs);
+        assert_eq!(summary.videos as usize, world.titles.len());
+        let flips = |to: bool| {
+            let is = |pairs: &Pairs, key| pairs.get(key).is_some_and(|(live, ..)| *live == to);
+            let keys: BTreeSet<_> = before.keys().chain(wanted.keys()).copied().collect();
+            let was_other = |key| match to {
+                true => !is(&before, key),
+                false => before.get(key).is_some_and(|(live, ..)| *live),
+            };
+            let is_now = |key| match to {
+                true => is(&wanted, key),
+                false => !wanted.get(key).is_some_and(|(live, ..)| *live),
+            };
+            keys.iter()
+                .filter(|key| was_other(key) && is_now(key))
+                .count() as u64
+        };
+        assert_eq!(summary.went_live, flips(true), "round {round}");
+        assert_eq!(summary.went_dark, flips(false), "round {round}");
+        for input in &summary.inputs {
+            assert_eq!(input.failure, None);
+            assert_eq!(input.age_ms, 0, "{}", input.dataset);
+        }
+        if summary.end == CycleEnd::Announced {
+            past.insert(view.version().0, (wanted.clone(), now));
+        }
+        before = wanted;
+    }
+    assert!(past.len() > 15, "only {} versions", past.len());
+
+    for (&version, (wanted, now)) in &past {
+        let replayed = replay(
+            "prod",
+            &station.store,
+            station.registry(),
+            Version(version),
+            None,
+        );
+        let replayed = replayed.unwrap();
+        assert!(replayed.is_identical(), "version {version}");
+        assert_eq!(published(&replayed.again), *wanted);
+        assert_eq!(replayed.basis.now_ms, START_MS + now);
+    }
+    questions(&station, &past, &mut random);
+}
+
+fn live(pairs: &Pairs) -> usize {
+    pairs.values().filter(|(live, ..)| *live).count()
+}
+
+/// Asks about random pairs of random versions, back and forth.
+fn questions(station: &Station, past: &BTreeMap<i64, (Pairs, i64)>, random: &mut Random) {
+    let mut explainer = Explainer::new("prod", &station.store, station.registry()).unwrap();
+    let versions: Vec<i64> = past.keys().copied().collect();
+    for _ in 0..40 {
+        let version = random.pick(&versions);
+        let (pairs, now) = &past[&version];
+        let keys: Vec<_> = pairs.keys().copied().collect();
+        let (video, code) = random.pick(&keys);
+        let country = Country::from_code(code).unwrap();
+        let why = explainer
+            .why(video, country, Some(Version(version)))
+            .unwrap();
+        let (live, blockers, next) = &pairs[&(video, code)];
+        assert_eq!((why.version, why.now), (version, START_MS + now));
+        assert_eq!(why.title, format!("Video {video}"));
+        assert_eq!(why.live, *live);
+        let told: BTreeSet<String> = why.blockers.iter().map(|it| it.code.clone()).collect();
+        assert_eq!(told, *blockers);
+        assert_eq!(why.next_change.is_some(), next.is_some());
+        for input in why.blockers.iter().flat_map(|blocker| &blocker.inputs) {
+            assert!(input.version > 0, "{input:?}");
+        }
+    }
+}
+
+#[test]
+fn inputs_without_a_state_stop_the_cycle_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut station = Station::open(dir.path());
+    let world = World::random(&mut Random(7));
+    for input in Input::ALL {
+        if !matches!(input, Input::Holds | Input::Texts) {
+            station.publish(&world, input, START_MS);
+        }
+    }
+    let mut gatekeeper = station.gatekeeper(&Configuration::default());
+    let error = gatekeeper.cycle(START_MS).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "not evaluated: no state is announced of texts, holds"
+    );
+    assert!(matches!(error, Error::NotAnnounced { .. }));
+    assert_eq!(gatekeeper.version(), None);
+
+    station.publish(&world, Input::Holds, START_MS);
+    station.publish(&world, Input::Texts, START_MS);
+    let summary = gatekeeper.cycle(START_MS).unwrap();
+    assert_eq!(published(newest(&station).state()), expected(&world, 0));
+    assert_eq!(summary.end, CycleEnd::Announced);
+}
+
+#[test]
+fn an_unchanged_cycle_confirms_and_the_clock_never_goes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut station = Station::open(dir.path());
+    let world = World::random(&mut Random(8));
+    station.publish_all(&world, START_MS);
+    let mut gatekeeper = station.gatekeeper(&Configuration::default());
+    let far = START_MS + 1_000_000;
+    let first = gatekeeper.cycle(far).unwrap();
+    assert_eq!((first.end, first.now_ms), (CycleEnd::Announced, far));
+    let second = gatekeeper.cycle(far + 5000).unwrap();
+    assert_eq!(
+        (second.end, second.version),
+        (CycleEnd::Unchanged, first.version)
+    );
+    assert_eq!(
+        (second.went_live, second.went_dark, second.records_changed),
+        (0, 0, 0)
+    );
+    assert_eq!(second.records_read, 0);
+    let back = gatekeeper.cycle(START_MS).unwrap();
+    assert_eq!(back.now_ms, far + 5000);
+    drop(gatekeeper);
+    let mut gatekeeper = station.gatekeeper(&Configuration::default());
+    let restarted = gatekeeper.cycle(START_MS).unwrap();
+    assert_eq!(
+        (restarted.end, restarted.now_ms),
+        (CycleEnd::Unchanged, far + 5000)
+    );
+
+    let mut explainer = Explainer::new("prod", &station.store, station.registry()).unwrap();
+    let (version, basis) = explainer.go(None).unwrap();
+    assert_eq!((Some(version.0), basis.now_ms), (first.version, far + 5000));
+}
+
+#[test]
+fn facts_moved_back_and_forth_are_the_facts_loaded_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut station = Station::open(dir.path());
+    let mut random = Random(9);
+    let mut world = World::random(&mut random);
+    let mut history: Vec<(BTreeMap<Input, Version>, World)> = Vec::new();
+    for round in 0..12 {
+        station.publish_all(&world, START_MS + round);
+        let mut inputs = Inputs::new("prod", &station.store, station.registry()).unwrap();
+        inputs.refresh().unwrap();
+        history.push((inputs.versions(), world.clone()));
+        mutate(&mut world, &mut random, 4);
+    }
+    let mut inputs = Inputs::new("prod", &station.store, station.registry()).unwrap();
+    let mut evaluator = liveness::Evaluator::new(&Configuration::default()).unwrap();
+    for _ in 0..25 {
+        let (versions, world) = random.pick(&history);
+        inputs.move_to(&versions).unwrap();
+        assert_eq!(inputs.versions(), versions);
+        evaluator.prepare(inputs.facts());
+        let facts = inputs.facts();
+        let mut found = Pairs::new();
+        let mut scratch = liveness::Scratch::default();
+        evaluator.evaluate(
+            facts,
+            facts.roots(),
+            START_MS + 9,
+            &mut scratch,
+            |slot, outcome| {
+                for group in &outcome.groups {
+                    for country in group.countries.iter() {
+                        let blockers = group.blockers.codes().map(str::to_owned).collect();
+                        let next = group.next.map(|next| (next.at - START_MS, next.live));
+                        let key = (facts.video(slot), country.code());
+                        found.insert(key, (group.live, blockers, next));
+                    }
+                }
+            },
+        );
+        assert_eq!(found, expected(&world, 9));
+    }
+    assert_eq!(inputs.videos_titled("video 5").len(), 1);
+}
+
+#[test]
+fn other_rules_give_other_verdicts_and_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut station = Station::open(dir.path());
+    let world = World::random(&mut Random(10));
+    station.publish_all(&world, START_MS);
+    let mut gatekeeper = station.gatekeeper(&Configuration::default());
+    gatekeeper.cycle(START_MS + 5).unwrap();
+    let version = Version(gatekeeper.version().unwrap().0);
+    let json = r#"{"rules": {"rights.no-window": {"enabled": false}}}"#;
+    let other: Configuration = serde_json::from_str(json).unwrap();
+    let replayed = replay(
+        "prod",
+        &station.store,
+        station.registry(),
+        version,
+        Some(&other),
+    );
+    let replayed = replayed.unwrap();
+    assert!(!replayed.is_identical());
+    let without = published(&replayed.again);
+    assert!(
+        without
+            .values()
+            .all(|(_, blockers, _)| !blockers.contains("rights.no-window"))
+    );
+    drop(gatekeeper);
+    let gatekeeper: Gatekeeper = station.gatekeeper(&other);
+    assert_ne!(
+        gatekeeper.evaluator().fingerprint(),
+        replayed.basis.fingerprint
+    );
+}
