@@ -3,9 +3,11 @@
 //! `hollow` answers in ordinals and views; people and programs ask in keys and read documents. This crate is the step
 //! between, the same for every command and page; it does not know who asks.
 
+pub mod diff;
 mod error;
 mod json;
 mod key;
+pub mod verdicts;
 
 pub use error::{Error, Result};
 pub use json::{record, to_json};

@@ -1,0 +1,122 @@
+//! What changed between two states of a dataset, as a report.
+
+use hollow::sums::Digest;
+use hollow::{KeyValue, ReadState, Value};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::{Result, root_type, to_json};
+
+/// The difference between two states, by the key of their root type.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DiffReport {
+    /// Whether both hold the same records; proven by digest.
+    pub equal: bool,
+    /// How many records only the later state has.
+    pub added: usize,
+    /// How many records only the earlier state has.
+    pub removed: usize,
+    /// How many records both have with other content.
+    pub changed: usize,
+    /// The first of them: added, then removed, then changed ones, each in the order of the state.
+    pub records: Vec<RecordChange>,
+}
+
+/// One record that differs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RecordChange {
+    /// Its key fields, as a JSON array.
+    pub key: Json,
+    /// What became of it.
+    pub change: Change,
+    /// The places where it differs; empty for records that are added or removed.
+    pub fields: Vec<FieldChange>,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Only the later state has it.
+    Added,
+    /// Only the earlier state has it.
+    Removed,
+    /// Both have it, with other content.
+    Changed,
+}
+
+/// One place in a record.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FieldChange {
+    /// Field names with `.` between, elements in brackets.
+    pub path: String,
+    /// What was there; null for nothing.
+    pub before: Json,
+    /// What is there now; null for nothing.
+    pub after: Json,
+}
+
+/// Compares two states of one dataset and describes at most `limit` records; the counts cover all.
+///
+/// # Errors
+/// [`Error::NoRoot`](crate::Error::NoRoot), and those of reading the records.
+pub fn report(before: &ReadState, after: &ReadState, limit: usize) -> Result<DiffReport> {
+    if Digest::of(before)? == Digest::of(after)? {
+        return Ok(DiffReport {
+            equal: true,
+            added: 0,
+            removed: 0,
+            changed: 0,
+            records: Vec::new(),
+        });
+    }
+    let diff = hollow::diff::diff(before, after, &root_type(after)?.name)?;
+    let whole = |change| {
+        move |record: &hollow::diff::KeyedRecord| RecordChange {
+            key: json_key(&record.key),
+            change,
+            fields: Vec::new(),
+        }
+    };
+    let changed = |record: &hollow::diff::ChangedRecord| RecordChange {
+        key: json_key(&record.key),
+        change: Change::Changed,
+        fields: record
+            .fields
+            .iter()
+            .map(|field| FieldChange {
+                path: field.path.clone(),
+                before: to_json(&field.before),
+                after: to_json(&field.after),
+            })
+            .collect(),
+    };
+    let records = (diff.added.iter().map(whole(Change::Added)))
+        .chain(diff.removed.iter().map(whole(Change::Removed)))
+        .chain(diff.changed.iter().map(changed))
+        .take(limit)
+        .collect();
+    Ok(DiffReport {
+        equal: false,
+        added: diff.added.len(),
+        removed: diff.removed.len(),
+        changed: diff.changed.len(),
+        records,
+    })
+}
+
+/// Key values as a JSON array.
+pub(crate) fn json_key(key: &[KeyValue]) -> Json {
+    key.iter()
+        .map(|value| match value {
+            KeyValue::Int(value) => to_json(&Value::Int(*value)),
+            KeyValue::Long(value) => to_json(&Value::Long(*value)),
+            KeyValue::Boolean(value) => to_json(&Value::Boolean(*value)),
+            KeyValue::Float(value) => to_json(&Value::Float(*value)),
+            KeyValue::Double(value) => to_json(&Value::Double(*value)),
+            KeyValue::String(value) => value.as_str().into(),
+            KeyValue::Bytes(value) => to_json(&Value::Bytes(value.clone())),
+            KeyValue::Null => Json::Null,
+        })
+        .collect()
+}
