@@ -73,13 +73,13 @@ pub fn report(before: &ReadState, after: &ReadState, limit: usize) -> Result<Dif
     let diff = hollow::diff::diff(before, after, &root_type(after)?.name)?;
     let whole = |change| {
         move |record: &hollow::diff::KeyedRecord| RecordChange {
-            key: json_key(&record.key),
+            key: key_to_json(&record.key),
             change,
             fields: Vec::new(),
         }
     };
     let changed = |record: &hollow::diff::ChangedRecord| RecordChange {
-        key: json_key(&record.key),
+        key: key_to_json(&record.key),
         change: Change::Changed,
         fields: record
             .fields
@@ -106,7 +106,7 @@ pub fn report(before: &ReadState, after: &ReadState, limit: usize) -> Result<Dif
 }
 
 /// Key values as a JSON array.
-pub(crate) fn json_key(key: &[KeyValue]) -> Json {
+pub fn key_to_json(key: &[KeyValue]) -> Json {
     key.iter()
         .map(|value| match value {
             KeyValue::Int(value) => to_json(&Value::Int(*value)),

@@ -9,6 +9,7 @@ mod json;
 mod key;
 pub mod verdicts;
 
+pub use diff::key_to_json;
 pub use error::{Error, Result};
 pub use json::{record, to_json};
 pub use key::{key_of, parse_key, root_type};
