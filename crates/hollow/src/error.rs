@@ -82,6 +82,14 @@ pub enum Error {
         /// The value.
         value: String,
     },
+    /// A program's type needs a value where the state has none.
+    #[error("type {type_name} has no value for {field}")]
+    MissingValue {
+        /// The type.
+        type_name: String,
+        /// The field.
+        field: String,
+    },
     /// Something is wrong in one stream of a blob. The position in `error` counts from the start of that stream.
     #[error("{}: {error}", stream(.part, .type_name))]
     InBlob {

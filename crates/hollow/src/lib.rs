@@ -1,5 +1,8 @@
 //! The dataset engine: compact, versioned, in-memory states, byte-compatible with Netflix Hollow.
 
+// Generated code speaks of this crate by its name, also inside of it.
+extern crate self as hollow;
+
 pub mod blob;
 pub mod codec;
 mod content;
@@ -11,6 +14,7 @@ pub mod read;
 pub mod record;
 pub mod schema;
 pub mod sums;
+pub mod typed;
 pub mod value;
 pub mod write;
 

@@ -48,7 +48,9 @@ fn tree(state: &ReadState, type_name: &str, ordinal: Ordinal) -> Value {
 }
 
 /// The definition of the digest: schemas, and the keyed records as trees.
-fn content(state: &ReadState) -> (Vec<String>, Vec<(String, Value)>) {
+type Content = (Vec<String>, Vec<(String, Value)>);
+
+fn content(state: &ReadState) -> Content {
     let mut schemas: Vec<String> = state.schemas().map(ToString::to_string).collect();
     schemas.sort();
     let mut records: Vec<(String, Value)> = state
@@ -72,7 +74,7 @@ fn sums_are_the_same_on_every_path() {
     for (name, walk) in walks() {
         let mut chain = ChainSum::of(&walk[0].0);
         let mut digest = Digest::of(&walk[0].0).unwrap();
-        let mut seen: Vec<(Digest, (Vec<String>, Vec<(String, Value)>))> = Vec::new();
+        let mut seen: Vec<(Digest, Content)> = Vec::new();
         for (step, pair) in walk.windows(2).enumerate() {
             let (before, after, changes) = (&pair[0].0, &pair[1].0, &pair[1].1);
             chain = chain.updated(before, after, changes);
