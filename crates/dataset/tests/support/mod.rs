@@ -343,6 +343,11 @@ pub fn check(world: &World, seed: u64) -> Option<Version> {
         if file.starts_with("candidates/") || file == "announced.version" {
             continue;
         }
+        if let Some((kind, rest)) = file.split_once('-').filter(|(kind, _)| !kind.contains('_')) {
+            let part = format!("{kind}_fold-{rest}");
+            let head = world.store.head(&blob_key(&name(), &part)).unwrap();
+            assert!(head.is_some(), "{file} is visible before its part");
+        }
         let versions_named: Vec<&str> = file.split('-').skip(1).collect();
         assert!(
             versions_named

@@ -1,0 +1,608 @@
+//! What a publisher promises in a run without accidents.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dataset::{
+    Candidate, Cycle, CycleKind, CycleOutcome, Error, Guard, Populated, Publisher,
+    PublisherOptions, Snapshots, Version, Veto, load_state, tag,
+};
+use hollow::schema::parse_schemas;
+use hollow::sums::Digest;
+use registry::{
+    Action, Command, DatasetInfo, DatasetName, Outcome, Registry, Scope, VersionInfo, Versions,
+};
+use support::{
+    Account, Content, START_MS, World, check_finished, cycle, name, options, position,
+    position_tags, run, schemas, tempdir, write_changes,
+};
+
+const SEED: u64 = 99;
+
+/// The files of the dataset, candidates and all, by name.
+fn files(world: &World) -> BTreeMap<String, Vec<u8>> {
+    let listed = world.store.list(&format!("{}/", name())).unwrap();
+    let content = |key: String| (key.clone(), world.store.get(&key).unwrap().unwrap().bytes);
+    listed.into_iter().map(|info| content(info.key)).collect()
+}
+
+fn announced(outcome: CycleOutcome) -> Version {
+    match outcome {
+        CycleOutcome::Announced { version, .. } => version,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// One cycle that changes the content to `after`, at `now_ms`.
+fn set(
+    publisher: &mut Publisher,
+    now_ms: i64,
+    after: &Content,
+    defer_internal: bool,
+) -> dataset::Result<CycleOutcome> {
+    let before = publisher.state().map(Content::of).unwrap_or_default();
+    publisher.cycle(
+        Cycle {
+            now_ms,
+            kind: CycleKind::Incremental,
+        },
+        |write| {
+            write_changes(write, &before, after)?;
+            let tags = position_tags(now_ms as u64);
+            Ok(Populated {
+                tags: tags.clone(),
+                confirm_tags: tags,
+                defer_internal,
+                ..Populated::default()
+            })
+        },
+    )
+}
+
+fn account(id: i64, total: i64) -> Content {
+    let accounts = BTreeMap::from([(
+        id,
+        Account {
+            total,
+            ..Account::default()
+        },
+    )]);
+    Content {
+        accounts,
+        fold: BTreeMap::from([(id, total)]),
+    }
+}
+
+#[test]
+fn the_files_are_those_of_stock_hollow_and_nothing_else() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let mut publisher = world.publisher(None).unwrap();
+    let one = announced(set(&mut publisher, START_MS, &account(1, 10), false).unwrap());
+    assert_eq!(one, Version(20_210_308_120_000_000));
+    let two = announced(set(&mut publisher, START_MS, &account(1, 20), false).unwrap());
+    assert_eq!(two, Version(one.0 + 1));
+    let three = announced(set(&mut publisher, START_MS + 5, &account(1, 30), false).unwrap());
+    let names = [
+        "announced.version".to_owned(),
+        format!("delta-{one}-{two}"),
+        format!("delta-{two}-{three}"),
+        format!("delta_fold-{one}-{two}"),
+        format!("delta_fold-{two}-{three}"),
+        format!("reversedelta-{two}-{one}"),
+        format!("reversedelta-{three}-{two}"),
+        format!("reversedelta_fold-{two}-{one}"),
+        format!("reversedelta_fold-{three}-{two}"),
+        format!("snapshot-{one}"),
+        format!("snapshot-{three}"),
+        format!("snapshot_fold-{one}"),
+        format!("snapshot_fold-{three}"),
+    ];
+    let found: Vec<String> = files(&world).into_keys().collect();
+    assert_eq!(found, names.map(|file| format!("prod/accounts/{file}")));
+
+    let state = load_state(&world.store, &world.registry(), &name(), three).unwrap();
+    let tags = state.header_tags();
+    assert_eq!(tags[tag::CYCLE_START], (START_MS + 5).to_string());
+    assert_eq!(tags[tag::TO_VERSION], three.to_string());
+    assert_eq!(tags[tag::CHAIN_COUNTER], "3");
+    assert_eq!(tags["position"], (START_MS + 5).to_string());
+    assert!(!tags.contains_key(tag::SCHEMA_CHANGED));
+    assert_eq!(publisher.digest(), Some(Digest::of(&state).unwrap()));
+    let info = world.registry().version(&name(), three).unwrap().unwrap();
+    assert!(
+        info.metadata.contains_key("phase.stage_us"),
+        "{:?}",
+        info.metadata
+    );
+}
+
+#[test]
+fn two_runs_write_the_same_bytes() {
+    let runs = [4, 4].map(|_| {
+        let dir = tempdir();
+        let world = World::open(dir.path());
+        let mut publisher = world.publisher(None).unwrap();
+        run(&mut publisher, SEED, 5, 60).unwrap();
+        files(&world)
+    });
+    assert!(runs[0].len() > 40);
+    assert!(runs[0] == runs[1]);
+}
+
+#[test]
+fn an_unchanged_cycle_is_confirmed_at_most_once_a_second() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let mut publisher = world.publisher(None).unwrap();
+    let content = account(1, 10);
+    let version = announced(set(&mut publisher, START_MS, &content, false).unwrap());
+    let mut confirmed = |now_ms| match set(&mut publisher, now_ms, &content, false).unwrap() {
+        CycleOutcome::Unchanged {
+            version: unchanged,
+            confirmed,
+        } => {
+            assert_eq!(unchanged, Some(version));
+            confirmed
+        }
+        other => panic!("{other:?}"),
+    };
+    let at = [100, 1_000, 1_099, 1_100, 2_000, 50_000].map(|after| confirmed(START_MS + after));
+    assert_eq!(at, [true, false, false, true, false, true]);
+    assert_eq!(position(&publisher), (START_MS + 50_000) as u64);
+    assert_eq!(publisher.now_floor_ms().unwrap(), START_MS + 50_000);
+    assert_eq!(
+        world
+            .registry()
+            .versions(&name(), &Versions::all())
+            .unwrap()
+            .len(),
+        1
+    );
+    drop(publisher);
+    // A restart goes on from the confirmed position, and a new version from its own.
+    let mut publisher = world.publisher(None).unwrap();
+    assert_eq!(position(&publisher), (START_MS + 50_000) as u64);
+    announced(set(&mut publisher, START_MS + 60_000, &account(1, 11), false).unwrap());
+    assert_eq!(position(&publisher), (START_MS + 60_000) as u64);
+}
+
+#[test]
+fn a_change_of_the_folds_memory_alone_may_wait() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let mut publisher = world.publisher(None).unwrap();
+    let mut content = account(1, 10);
+    let first = announced(set(&mut publisher, START_MS, &content, true).unwrap());
+    content.fold.insert(1, 77);
+    let deferred = set(&mut publisher, START_MS + 1, &content, true).unwrap();
+    assert!(
+        matches!(deferred, CycleOutcome::Deferred { confirmed: true }),
+        "{deferred:?}"
+    );
+    assert_eq!(Content::of(publisher.state().unwrap()), account(1, 10));
+    // The caller decides when it has waited long enough; consumers get an empty main delta then.
+    let second = announced(set(&mut publisher, START_MS + 2, &content, false).unwrap());
+    let subscriber = world.subscriber(&[]);
+    subscriber.move_to(first).unwrap();
+    let moved = subscriber.refresh().unwrap();
+    assert_eq!(moved.after.version(), second);
+    assert!(
+        moved
+            .steps
+            .unwrap()
+            .iter()
+            .all(|changes| changes.is_empty())
+    );
+    assert_eq!(Content::of(publisher.state().unwrap()).fold[&1], 77);
+}
+
+#[test]
+fn an_empty_first_state_is_minted_only_on_request() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let mut publisher = world.publisher(None).unwrap();
+    let outcome = set(&mut publisher, START_MS, &Content::default(), false).unwrap();
+    assert!(
+        matches!(
+            outcome,
+            CycleOutcome::Unchanged {
+                version: None,
+                confirmed: false
+            }
+        ),
+        "{outcome:?}"
+    );
+    assert!(matches!(
+        world.subscriber(&[]).refresh(),
+        Err(Error::NotAnnounced { .. })
+    ));
+    drop(publisher);
+    let mut publisher = world
+        .publisher_with(PublisherOptions {
+            allow_empty: true,
+            ..options(None)
+        })
+        .unwrap();
+    announced(set(&mut publisher, START_MS, &Content::default(), false).unwrap());
+    assert_eq!(
+        Content::of(world.subscriber(&[]).refresh().unwrap().after.state()),
+        Content::default()
+    );
+    // Later ones may be empty in any case.
+    announced(set(&mut publisher, START_MS, &account(1, 1), false).unwrap());
+    let emptied = Content {
+        fold: BTreeMap::from([(1, 2)]),
+        ..Content::default()
+    };
+    announced(set(&mut publisher, START_MS, &emptied, false).unwrap());
+}
+
+struct Breaker(Arc<AtomicBool>);
+
+impl Guard for Breaker {
+    fn name(&self) -> &str {
+        "breaker"
+    }
+
+    fn check(&mut self, candidate: &Candidate<'_>) -> Result<(), Veto> {
+        // A canary finds the blobs before anybody else does.
+        assert_eq!(
+            candidate.store.list(candidate.prefix).unwrap().len(),
+            if candidate.before.is_some() { 4 } else { 2 }
+        );
+        let accounts = candidate.after.type_state("Account").unwrap().count();
+        if self.0.load(Ordering::SeqCst) {
+            Err(Veto(format!("{accounts} accounts are too many")))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[test]
+fn a_veto_rolls_back_and_the_changes_wait() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let mut publisher = world.publisher(None).unwrap();
+    let closed = Arc::new(AtomicBool::new(false));
+    publisher.add_guard(Box::new(Breaker(Arc::clone(&closed))));
+    run(&mut publisher, SEED, 5, 10).unwrap();
+    let before = (files(&world), publisher.version());
+    closed.store(true, Ordering::SeqCst);
+    let outcome = cycle(&mut publisher, SEED, 10, 15).unwrap();
+    let CycleOutcome::RolledBack {
+        reason: Error::Vetoed { guard, reason, .. },
+    } = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(
+        (guard.as_str(), reason.ends_with("are too many")),
+        ("breaker", true)
+    );
+    assert!(
+        before == (files(&world), publisher.version()),
+        "a vetoed candidate left something"
+    );
+    closed.store(false, Ordering::SeqCst);
+    run(&mut publisher, SEED, 5, 30).unwrap();
+    drop(publisher);
+    check_finished(&world, SEED, 30);
+}
+
+#[test]
+fn a_failing_populate_changes_nothing() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let mut publisher = world.publisher(None).unwrap();
+    run(&mut publisher, SEED, 5, 10).unwrap();
+    let before = files(&world);
+    let cycle = Cycle {
+        now_ms: START_MS,
+        kind: CycleKind::Total,
+    };
+    let outcome = publisher
+        .cycle(cycle, |_| Err("the source is gone".into()))
+        .unwrap();
+    assert!(
+        matches!(
+            outcome,
+            CycleOutcome::RolledBack {
+                reason: Error::Populate { .. }
+            }
+        ),
+        "{outcome:?}"
+    );
+    assert!(before == files(&world));
+    run(&mut publisher, SEED, 5, 20).unwrap();
+    drop(publisher);
+    check_finished(&world, SEED, 20);
+}
+
+#[test]
+fn a_total_cycle_states_everything() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let mut publisher = world.publisher(None).unwrap();
+    let total = |publisher: &mut Publisher, ids: &[i64]| {
+        let outcome = publisher.cycle(
+            Cycle {
+                now_ms: START_MS,
+                kind: CycleKind::Total,
+            },
+            |write| {
+                let [account, labels] =
+                    ["Account", "Labels"].map(|name| write.type_id(name).unwrap());
+                let mut record =
+                    hollow::record::ObjectRecord::new(write.schema(account).as_object().unwrap());
+                let none = write.add(labels, hollow::record::SetRecord::new().bytes())?;
+                for &id in ids {
+                    record.set_long(0, id);
+                    record.set_long(1, id * 10);
+                    record.set_reference(2, none);
+                    write.add(account, record.bytes())?;
+                }
+                Ok(Populated::default())
+            },
+        );
+        let ids: Vec<i64> = Content::of(publisher.state().unwrap())
+            .accounts
+            .into_keys()
+            .collect();
+        (outcome.unwrap(), ids)
+    };
+    assert!(matches!(
+        total(&mut publisher, &[1, 2, 3]).0,
+        CycleOutcome::Announced { .. }
+    ));
+    assert!(matches!(
+        total(&mut publisher, &[3, 2, 1]).0,
+        CycleOutcome::Unchanged { .. }
+    ));
+    let (outcome, ids) = total(&mut publisher, &[2, 4]);
+    assert!(matches!(outcome, CycleOutcome::Announced { .. }));
+    assert_eq!(ids, [2, 4]);
+}
+
+#[test]
+fn snapshots_in_the_background_are_whole() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let background = PublisherOptions {
+        snapshots: Snapshots::Background,
+        snapshot_every: 1,
+        ..options(None)
+    };
+    let mut publisher = world.publisher_with(background).unwrap();
+    for end in 1..=12 {
+        run(&mut publisher, SEED, 5, end * 5).unwrap();
+        // In most cycles one is still being written, and that version has none; before the last we wait.
+        if end == 11 {
+            publisher.wait_for_snapshot();
+        }
+    }
+    publisher.wait_for_snapshot();
+    let newest = publisher.version().unwrap();
+    assert!(files(&world).contains_key(&format!("prod/accounts/snapshot-{newest}")));
+    publisher.resign(START_MS).unwrap();
+    assert_eq!(
+        world.registry().dataset(&name()).unwrap().unwrap().owner,
+        None
+    );
+    check_finished(&world, SEED, 60);
+}
+
+#[test]
+fn other_schemas_start_a_new_chain() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let mut publisher = world.publisher(None).unwrap();
+    run(&mut publisher, SEED, 5, 20).unwrap();
+    let (old, content) = (
+        publisher.version().unwrap(),
+        Content::of(publisher.state().unwrap()),
+    );
+    drop(publisher);
+
+    let mut wider = schemas();
+    wider.extend(parse_schemas("Note @PrimaryKey(id) { long id; }").unwrap());
+    let open = || {
+        Publisher::open(
+            name(),
+            Arc::clone(&world.store),
+            world.registry(),
+            wider.clone(),
+            options(None),
+            START_MS,
+        )
+    };
+    let mut publisher = open().unwrap();
+    assert!(publisher.state().is_none());
+    assert_eq!(
+        Content::of(publisher.state_before_break().unwrap()),
+        content
+    );
+    assert_eq!(position(&publisher), 20);
+    let refused = set(&mut publisher, START_MS, &Content::default(), false).unwrap();
+    assert!(
+        matches!(
+            refused,
+            CycleOutcome::RolledBack {
+                reason: Error::Empty { .. }
+            }
+        ),
+        "{refused:?}"
+    );
+    let new = announced(set(&mut publisher, START_MS, &content, false).unwrap());
+    assert!(publisher.state_before_break().is_none());
+    let newer = announced(set(&mut publisher, START_MS, &account(1, 5), false).unwrap());
+    drop(publisher);
+
+    let info = world.registry().version(&name(), new).unwrap().unwrap();
+    assert_eq!((info.previous, info.chain), (Some(old), new));
+    let tags = load_state(&world.store, &world.registry(), &name(), new)
+        .unwrap()
+        .header_tags()
+        .clone();
+    assert_eq!(
+        (
+            tags[tag::SCHEMA_CHANGED].as_str(),
+            tags[tag::CHAIN_COUNTER].as_str()
+        ),
+        ("true", "1")
+    );
+
+    // A subscriber crosses the break by snapshot, both ways, and restarts go on with the new chain.
+    let subscriber = world.subscriber(&["fold"]);
+    subscriber.move_to(old).unwrap();
+    let moved = subscriber.refresh().unwrap();
+    assert_eq!(
+        (moved.after.version(), moved.steps.is_none()),
+        (newer, true)
+    );
+    let back = subscriber.move_to(old).unwrap();
+    assert_eq!(
+        (Content::of(back.after.state()), back.steps.is_none()),
+        (content, true)
+    );
+    assert_eq!(
+        open().unwrap().state().unwrap().header_tags()[tag::CHAIN_COUNTER],
+        "2"
+    );
+}
+
+#[test]
+fn the_projection_follows_announcements_and_pins() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let mut publisher = world.publisher(None).unwrap();
+    run(&mut publisher, SEED, 5, 20).unwrap();
+    let registry = world.registry();
+    let versions: Vec<Version> = registry
+        .versions(&name(), &Versions::all())
+        .unwrap()
+        .iter()
+        .map(|info| info.version)
+        .collect();
+    let project = || {
+        dataset::project_announcement(&world.store, &registry, &name())
+            .unwrap()
+            .unwrap()
+    };
+    let shown =
+        || String::from_utf8(files(&world)["prod/accounts/announced.version"].clone()).unwrap();
+    assert_eq!((project(), shown()), (versions[0], versions[0].to_string()));
+    let pin = |scope: &str, version| Action::Pin {
+        scope: scope.parse().unwrap(),
+        version,
+        by: "operator".to_owned(),
+        reason: "drill".to_owned(),
+    };
+    // A pin on a part of the fleet is not for stock consumers; one on everybody is, until it is removed.
+    registry
+        .execute(&name(), 1, pin("eu/*/*", versions[3]))
+        .unwrap();
+    assert_eq!((project(), shown()), (versions[0], versions[0].to_string()));
+    registry.execute(&name(), 1, pin("", versions[2])).unwrap();
+    assert_eq!((project(), shown()), (versions[2], versions[2].to_string()));
+    run(&mut publisher, SEED, 5, 30).unwrap();
+    assert_eq!(
+        shown(),
+        versions[2].to_string(),
+        "pinned while new versions are announced"
+    );
+    registry
+        .execute(
+            &name(),
+            1,
+            Action::Unpin {
+                scope: Scope::everybody(),
+            },
+        )
+        .unwrap();
+    assert_eq!(
+        (project(), shown()),
+        (
+            publisher.version().unwrap(),
+            publisher.version().unwrap().to_string()
+        )
+    );
+}
+
+/// A registry whose answers come late: between the answer and its arrival, somebody else announces.
+struct LateRegistry {
+    inner: Arc<dyn Registry>,
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Registry for LateRegistry {
+    fn submit(&self, command: &Command) -> registry::Result<Outcome> {
+        self.inner.submit(command)
+    }
+    fn datasets(&self) -> registry::Result<Vec<DatasetInfo>> {
+        self.inner.datasets()
+    }
+    fn dataset(&self, name: &DatasetName) -> registry::Result<Option<DatasetInfo>> {
+        let answer = self.inner.dataset(name);
+        if let Some(meanwhile) = self.meanwhile.lock().unwrap().take() {
+            meanwhile();
+        }
+        answer
+    }
+    fn version(
+        &self,
+        name: &DatasetName,
+        version: Version,
+    ) -> registry::Result<Option<VersionInfo>> {
+        self.inner.version(name, version)
+    }
+    fn versions(
+        &self,
+        name: &DatasetName,
+        selection: &Versions,
+    ) -> registry::Result<Vec<VersionInfo>> {
+        self.inner.versions(name, selection)
+    }
+    fn wait(&self, seen: i64, timeout: Duration) -> registry::Result<i64> {
+        self.inner.wait(seen, timeout)
+    }
+}
+
+#[test]
+fn a_projection_that_slept_over_an_announcement_is_made_again() {
+    let dir = tempdir();
+    let world = Arc::new(World::open(dir.path()));
+    run(&mut world.publisher(None).unwrap(), SEED, 5, 10).unwrap();
+    let announce = {
+        let world = Arc::clone(&world);
+        move || run(&mut world.publisher(None).unwrap(), SEED, 5, 20).unwrap()
+    };
+    // Another has to be written, so that the sleeper has something to do.
+    world
+        .store
+        .put("prod/accounts/announced.version", b"1")
+        .unwrap();
+    let late: Arc<dyn Registry> = Arc::new(LateRegistry {
+        inner: world.registry(),
+        meanwhile: Mutex::new(Some(Box::new(announce))),
+    });
+    let projected = dataset::project_announcement(&world.store, &late, &name()).unwrap();
+    let newest = world
+        .registry()
+        .latest(&name(), &Scope::everybody())
+        .unwrap()
+        .unwrap()
+        .version;
+    assert_eq!(projected, Some(newest));
+    assert_eq!(
+        files(&world)["prod/accounts/announced.version"],
+        newest.to_string().as_bytes()
+    );
+}
