@@ -214,6 +214,9 @@ fn family(world: &World, root: i64, countries: &BTreeSet<String>) -> World {
         videos.extend(below);
     }
     let holds = world
+        .holds
+        .iter()
+        .filter(|(_, hold)| videos.contains(&hold.video));
     World {
         policies: of(&world.policies, |country| countries.contains(country)),
         titles: of(&world.titles, |video| videos.contains(video)),
