@@ -45,6 +45,14 @@ impl<'a> TypeFrame<'a> {
         row_bits(&self.schema, &self.widths)
     }
 
+    /// Removed and added ordinals of a delta, counted.
+    pub(crate) fn changed_records(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.removed.len() + shard.added.len())
+            .sum()
+    }
+
     /// Widths of the values in a fixed-length record.
     pub(crate) fn slot_widths(&self) -> &[u8] {
         &self.widths[..slots(&self.schema)]

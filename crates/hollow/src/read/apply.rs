@@ -33,7 +33,9 @@ pub(super) enum Source<'a> {
 }
 
 /// Pages a thread takes at a time.
-const BATCH_PAGES: usize = 32;
+const BATCH_PAGES: usize = 64;
+/// Up to so many pages one thread is as fast as waking others.
+const PARALLEL_PAGES: usize = 1024;
 
 /// The state of the type after the delta.
 pub(super) fn apply(old: &TypeState, frame: &TypeFrame<'_>) -> Result<(TypeState, TypeChanges)> {
@@ -42,7 +44,7 @@ pub(super) fn apply(old: &TypeState, frame: &TypeFrame<'_>) -> Result<(TypeState
     let empty = Page::default();
     let edits = by_page(old, &empty, &removed, &added);
     let editor = Editor::new(old, &source);
-    let edited: Vec<Result<Edited>> = if edits.len() > 2 * BATCH_PAGES {
+    let edited: Vec<Result<Edited>> = if edits.len() > PARALLEL_PAGES {
         edits
             .par_chunks(BATCH_PAGES)
             .flat_map_iter(|edits| {

@@ -238,9 +238,10 @@ impl<'a> Editor<'a> {
             scratch.values.push(size);
             total += end - start;
         }
-        for row in rows(kept) {
+        total += old.variable_total(Some(END), false) as u64;
+        for row in rows(old.present & !kept) {
             let (start, end) = old.elements(row);
-            total += u64::from(end - start);
+            total -= u64::from(end - start);
         }
         if u32::try_from(total).is_err() {
             return Err(Error::Malformed {
@@ -501,52 +502,53 @@ fn rebuild_collection(
     let words = &mut scratch.words;
     words.clear();
     words.resize(row_bits + (total * element_bits).div_ceil(64), 0);
-    let mut end = 0usize;
-    let mut index = 0;
-    for row in rows(kept | edit.added_rows()) {
-        let target = row_bits * 64 + end * element_bits;
-        let size;
-        if kept >> row & 1 != 0 {
-            let (from, to) = old.elements(row);
-            let count = (to - from) as usize;
-            if old.layout.elements == layout.elements {
-                let at = old.layout.row_bits as usize * 64 + from as usize * element_bits;
-                bits::copy(old.words, at, words, target, count * element_bits);
-            } else {
-                for offset in 0..count {
-                    let (key, value) = super::changed::split(old, from + offset as u32);
-                    let key = key.unwrap_or(u64::MAX);
-                    put_element(words, layout, target + offset * element_bits, key, value);
-                }
-            }
-            end += count;
-            size = if layout.slots.len() > SIZE {
-                old.slot(row, SIZE)
-            } else {
-                0
-            };
+    let copy_kept = |words: &mut [u64], from: usize, to: usize, end: usize| {
+        let target = row_bits * 64 + (end + from - to) * element_bits;
+        if old.layout.elements == layout.elements {
+            let at = old.layout.row_bits as usize * 64 + from * element_bits;
+            bits::copy(old.words, at, words, target, (to - from) * element_bits);
         } else {
+            for (index, element) in (from..to).enumerate() {
+                let (key, value) = super::changed::split(old, element as u32);
+                let key = key.unwrap_or(u64::MAX);
+                put_element(words, layout, target + index * element_bits, key, value);
+            }
+        }
+    };
+    let has_size = layout.slots.len() > SIZE;
+    let added = edit.added_rows();
+    // Elements of the page so far; kept elements not copied yet, from and to; where the old row starts.
+    let mut end = 0;
+    let mut pending = (0, 0);
+    let mut start = 0;
+    let mut index = 0;
+    for row in rows(old.present | added) {
+        let mut size = 0;
+        if old.is_present(row) {
+            let old_end = old.slot(row, END) as usize;
+            if kept >> row & 1 != 0 {
+                if pending.1 != start {
+                    copy_kept(words, pending.0, pending.1, end);
+                    pending = (start, start);
+                }
+                pending.1 = old_end;
+                end += old_end - start;
+                size = if has_size { old.slot(row, SIZE) } else { 0 };
+            }
+            start = old_end;
+        }
+        if added >> row & 1 != 0 {
+            copy_kept(words, pending.0, pending.1, end);
+            pending = (start, start);
             let (from, to) = scratch.extents[index];
             let shard = edit.added[index].shard as usize;
-            let count = (to - from) as usize;
-            if source.elements == layout.elements {
-                source.frame.shards[shard].elements.copy_to(
-                    from * element_bits as u64,
-                    words,
-                    target,
-                    count * element_bits,
-                );
-            } else {
-                for offset in 0..count {
-                    let at = from + offset as u64;
-                    let key = source.key(shard, at).unwrap_or(u64::MAX);
-                    let value = source.value(shard, at);
-                    put_element(words, layout, target + offset * element_bits, key, value);
-                }
-            }
-            end += count;
+            let target = row_bits * 64 + end * element_bits;
+            copy_added(source, shard, (from, to), words, layout, target);
+            end += (to - from) as usize;
             size = scratch.values[index];
             index += 1;
+        } else if kept >> row & 1 == 0 {
+            continue;
         }
         let at = row as usize * row_bits;
         bits::or(words, at, u32::from(layout.slots[END].width), end as u64);
@@ -558,6 +560,33 @@ fn rebuild_collection(
                 size,
             );
         }
+    }
+    copy_kept(words, pending.0, pending.1, end);
+}
+
+/// Copies the elements of a row of the delta.
+fn copy_added(
+    source: &CollectionSource<'_>,
+    shard: usize,
+    (from, to): (u64, u64),
+    words: &mut [u64],
+    layout: &Layout,
+    target: usize,
+) {
+    let element_bits = layout.element_bits() as usize;
+    if source.elements == layout.elements {
+        source.frame.shards[shard].elements.copy_to(
+            from * element_bits as u64,
+            words,
+            target,
+            (to - from) as usize * element_bits,
+        );
+        return;
+    }
+    for (index, element) in (from..to).enumerate() {
+        let key = source.key(shard, element).unwrap_or(u64::MAX);
+        let value = source.value(shard, element);
+        put_element(words, layout, target + index * element_bits, key, value);
     }
 }
 

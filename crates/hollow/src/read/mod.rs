@@ -19,6 +19,7 @@ mod snapshot;
 mod source;
 mod state;
 mod type_state;
+mod unpack;
 
 pub use apply::TypeChanges;
 pub use changed::Changed;

@@ -5,15 +5,16 @@
 
 use super::directory::{CHUNK_PAGES, Chunk, Directory};
 use super::layout::{Layout, LayoutTable, Shape, SlotKind};
-use super::page::{PAGE_ROWS, Page, rows};
+use super::page::PAGE_ROWS;
 use super::source::{CollectionSource, Column, ObjectSource};
 use super::type_state::TypeState;
+use super::unpack::{Place, Scratch, collection_page, object_page};
 use crate::blob::TypeFrame;
 use crate::codec::bits;
 use crate::error::{Error, Result};
 use crate::schema::Schema;
 use rayon::prelude::*;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 /// A type state of a snapshot on its way into memory.
 pub(super) struct Loading<'a> {
@@ -56,16 +57,8 @@ pub(super) fn load(types: Vec<Loading<'_>>) -> Result<Vec<TypeState>> {
     Ok(states)
 }
 
-#[derive(Default)]
-struct Scratch {
-    words: Vec<u64>,
-    /// Start and end of each variable-length value, or of the elements of each row.
-    extents: Vec<(usize, usize)>,
-    nulls: Vec<bool>,
-    ends: Vec<usize>,
-}
-
-enum Source<'a> {
+/// What a type's rows are read from.
+pub(super) enum Source<'a> {
     Object {
         source: ObjectSource<'a>,
         /// Fixed-length fields side by side in blob and page: offset in the blob, bits, first field.
@@ -76,12 +69,13 @@ enum Source<'a> {
     Collection(CollectionSource<'a>),
 }
 
-struct Decoder<'a> {
-    frame: &'a TypeFrame<'a>,
+/// Decodes the pages of one type.
+pub(super) struct Decoder<'a> {
+    pub(super) frame: &'a TypeFrame<'a>,
     shape: &'a Shape,
     source: Source<'a>,
     chunks: usize,
-    shift: u32,
+    pub(super) shift: u32,
     /// By the bits of the largest end offset of a page, which is all that layouts of one snapshot differ in.
     layouts: [OnceLock<Layout>; 65],
 }
@@ -155,7 +149,8 @@ impl<'a> Decoder<'a> {
         state
     }
 
-    fn layout(&self, end_bits: u32) -> &Layout {
+    /// The layout of a page whose end offsets take that many bits.
+    pub(super) fn layout(&self, end_bits: u32) -> &Layout {
         self.layouts[end_bits as usize].get_or_init(|| match &self.source {
             Source::Object { source, .. } => {
                 let widths = source.page_widths(end_bits as u8 + 1);
@@ -182,14 +177,15 @@ impl<'a> Decoder<'a> {
             if rows == 0 {
                 break;
             }
+            let place = Place { first, rows };
             *page = match &self.source {
                 Source::Object {
                     source,
                     runs,
                     variable,
-                } => self.object_page(scratch, source, runs, variable, first, rows, populated)?,
+                } => object_page(self, (source, runs, variable), place, populated, scratch)?,
                 Source::Collection(source) => {
-                    self.collection_page(scratch, source, first, rows, populated)?
+                    collection_page(self, source, place, populated, scratch)?
                 }
             };
         }
@@ -201,193 +197,6 @@ impl<'a> Decoder<'a> {
             at: self.frame.populated_at,
             what: "a populated ordinal above the maximum",
         }
-    }
-
-    /// Shard and shard ordinal.
-    #[inline]
-    fn locate(&self, ordinal: u64) -> (usize, u64) {
-        (
-            (ordinal & u64::from(self.frame.num_shards - 1)) as usize,
-            ordinal >> self.shift,
-        )
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of one match arm")]
-    fn object_page(
-        &self,
-        scratch: &mut Scratch,
-        source: &ObjectSource<'_>,
-        runs: &[(u64, usize, usize)],
-        variable: &[(usize, Column)],
-        first: u64,
-        row_count: u32,
-        populated: u64,
-    ) -> Result<Page> {
-        let total = self.extents(scratch, source, variable, first, row_count, populated)?;
-        if populated == 0 {
-            return Ok(Page::default());
-        }
-        let end_bits = bits::bits(total as u64);
-        let layout = self.layout(end_bits);
-        let row_bits = layout.row_bits as usize;
-        let words = &mut scratch.words;
-        words.clear();
-        let is_copy = self.shift == 0
-            && variable.is_empty()
-            && runs.len() <= 1
-            && source.row_bits == row_bits as u64;
-        if is_copy {
-            let from = (first / u64::from(PAGE_ROWS)) as usize * row_bits;
-            words.extend(self.frame.shards[0].records.range(from, row_bits));
-            words.resize(row_bits, 0);
-            for row in rows(!populated) {
-                clear(words, row as usize * row_bits, row_bits);
-            }
-        } else {
-            words.resize(row_bits + total.div_ceil(8), 0);
-            let (row_words, byte_words) = words.split_at_mut(row_bits);
-            let bytes: &mut [u8] = bytemuck::cast_slice_mut(byte_words);
-            let mut end = 0;
-            let mut extents = scratch.extents.iter().zip(&scratch.nulls);
-            for row in rows(populated) {
-                let (shard, shard_row) = self.locate(first + u64::from(row));
-                let at = row as usize * row_bits;
-                let records = &self.frame.shards[shard].records;
-                for &(offset, length, field) in runs {
-                    let to = at + layout.slots[field].offset as usize;
-                    records.copy_to(shard_row * source.row_bits + offset, row_words, to, length);
-                }
-                for ((field, column), (&(from, to), &null)) in variable.iter().zip(&mut extents) {
-                    let length = to - from;
-                    bytes[end..end + length]
-                        .copy_from_slice(&source.bytes(column, shard)[from..to]);
-                    end += length;
-                    let slot = layout.slots[*field];
-                    let stored = end as u64 | u64::from(null) << end_bits;
-                    let at = at + slot.offset as usize;
-                    bits::or(row_words, at, u32::from(slot.width), stored);
-                }
-            }
-        }
-        Ok(Page {
-            words: Arc::from(words.as_slice()),
-            populated,
-            present: populated,
-            layout: end_bits,
-        })
-    }
-
-    /// Collects where the variable-length values of a page lie and checks the offsets of all its rows, those of holes
-    /// as well: together with the other pages this bounds the sum of all values by the bytes that there are.
-    fn extents(
-        &self,
-        scratch: &mut Scratch,
-        source: &ObjectSource<'_>,
-        variable: &[(usize, Column)],
-        first: u64,
-        row_count: u32,
-        populated: u64,
-    ) -> Result<usize> {
-        scratch.extents.clear();
-        scratch.nulls.clear();
-        if variable.is_empty() {
-            return Ok(0);
-        }
-        scratch.ends.clear();
-        if self.shift == 0 {
-            scratch
-                .ends
-                .extend(variable.iter().map(|(_, column)| match first {
-                    0 => 0,
-                    first => source.end(column, 0, first - 1).0,
-                }));
-        }
-        let mut total = 0;
-        for row in 0..row_count {
-            let (shard, shard_row) = self.locate(first + u64::from(row));
-            let is_populated = populated >> row & 1 != 0;
-            for (index, (_, column)) in variable.iter().enumerate() {
-                let (start, end, null) = if self.shift == 0 {
-                    let (end, null) = source.end(column, 0, shard_row);
-                    (std::mem::replace(&mut scratch.ends[index], end), end, null)
-                } else {
-                    source.extent(column, shard, shard_row)
-                };
-                if start > end || end > source.bytes(column, shard).len() {
-                    return Err(source.offsets(shard));
-                }
-                if is_populated {
-                    let end = if null { start } else { end };
-                    scratch.extents.push((start, end));
-                    scratch.nulls.push(null);
-                    total += end - start;
-                }
-            }
-        }
-        Ok(total)
-    }
-
-    fn collection_page(
-        &self,
-        scratch: &mut Scratch,
-        source: &CollectionSource<'_>,
-        first: u64,
-        row_count: u32,
-        populated: u64,
-    ) -> Result<Page> {
-        scratch.extents.clear();
-        let mut total = 0;
-        for row in 0..row_count {
-            let (shard, shard_row) = self.locate(first + u64::from(row));
-            let (start, end) = source.extent(shard, shard_row)?;
-            if populated >> row & 1 != 0 {
-                source.size(shard, shard_row, start, end)?;
-                scratch.extents.push((start as usize, end as usize));
-                total += (end - start) as usize;
-            }
-        }
-        if populated == 0 {
-            return Ok(Page::default());
-        }
-        if u32::try_from(total).is_err() {
-            return Err(Error::Malformed {
-                at: self.frame.shards[0].at,
-                what: "more than 2^32 elements in 64 collections",
-            });
-        }
-        let end_bits = bits::bits(total as u64);
-        let layout = self.layout(end_bits);
-        let row_bits = layout.row_bits as usize;
-        let element_bits = source.element_bits as usize;
-        let words = &mut scratch.words;
-        words.clear();
-        words.resize(row_bits + (total * element_bits).div_ceil(64), 0);
-        let mut end = 0;
-        for (row, &(from, to)) in rows(populated).zip(&scratch.extents) {
-            let (shard, shard_row) = self.locate(first + u64::from(row));
-            let sections = &self.frame.shards[shard];
-            sections.elements.copy_to(
-                (from * element_bits) as u64,
-                words,
-                row_bits * 64 + end * element_bits,
-                (to - from) * element_bits,
-            );
-            end += to - from;
-            let at = row as usize * row_bits;
-            bits::or(words, at, end_bits, end as u64);
-            if source.size_width > 0 {
-                let size_at = shard_row * u64::from(source.end_width + source.size_width)
-                    + u64::from(source.end_width);
-                let size = sections.records.get(size_at, source.size_width);
-                bits::or(words, at + end_bits as usize, source.size_width, size);
-            }
-        }
-        Ok(Page {
-            words: Arc::from(words.as_slice()),
-            populated,
-            present: populated,
-            layout: end_bits,
-        })
     }
 }
 

@@ -243,15 +243,20 @@ impl<'a> CollectionSource<'a> {
                 .checked_mul(u64::from(self.element_bits))
                 .is_some_and(|bits| bits <= capacity);
         if fits {
-            return Ok(());
+            Ok(())
+        } else {
+            Err(self.pointers(shard))
         }
-        Err(Error::Malformed {
-            at: self.frame.shards[shard].at,
-            what: "end pointers of collections that do not ascend within the elements",
-        })
     }
 
-    /// The stored size of a populated row (of a list, its length), checked against its buckets.
+    pub(super) fn pointers(&self, shard: usize) -> Error {
+        Error::Malformed {
+            at: self.frame.shards[shard].at,
+            what: "end pointers of collections that do not ascend within the elements",
+        }
+    }
+
+    /// The stored size of a row (of a list, its length), checked against its buckets.
     pub(super) fn size(&self, shard: usize, row: u64, start: u64, end: u64) -> Result<u64> {
         if self.is_list {
             return Ok(end - start);
@@ -260,6 +265,16 @@ impl<'a> CollectionSource<'a> {
         let size = self.frame.shards[shard]
             .records
             .get(row * row_bits + u64::from(self.end_width), self.size_width);
+        self.check_size(shard, size, start, end)?;
+        Ok(size)
+    }
+
+    /// Checks the size of a set or map against its buckets.
+    #[inline]
+    pub(super) fn check_size(&self, shard: usize, size: u64, start: u64, end: u64) -> Result<()> {
+        if self.is_list {
+            return Ok(());
+        }
         let used = (start..end)
             .filter(|&bucket| self.key(shard, bucket).is_some())
             .count() as u64;
@@ -268,7 +283,7 @@ impl<'a> CollectionSource<'a> {
         } else if size != used {
             "a size that is not the number of buckets in use"
         } else {
-            return Ok(size);
+            return Ok(());
         };
         Err(Error::Malformed {
             at: self.frame.shards[shard].at,

@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// The tag under which old writers list the types whose collections are placed by hashes of their own.
 const DEFINED_HASH_CODES: &str = "DEFINED_HASH_CODES";
 
+/// Below so many records removed and added, a delta is applied by one thread: waking others takes as long.
+const PARALLEL_RECORDS: usize = 4096;
+
 /// A data set at one version: immutable, cheap to clone, shared between threads freely. States of one chain share all
 /// structure that did not change between them.
 #[derive(Clone)]
@@ -201,20 +204,24 @@ impl ReadState {
                 Ok(())
             },
         )?;
-        let applied: Vec<(TypeState, TypeChanges)> = self
-            .inner
-            .types
-            .par_iter()
-            .zip(&frames)
-            .with_max_len(1)
-            .map(|(state, frame)| match frame {
+        let apply =
+            |(state, frame): (&TypeState, &Option<(Option<&str>, TypeFrame<'_>)>)| match frame {
                 None => Ok((state.clone(), TypeChanges::default())),
                 Some((part, frame)) => apply::apply(state, frame)
                     .map_err(|error| error.in_blob(*part, Some(state.name()))),
-            })
-            .collect::<Vec<Result<_>>>()
-            .into_iter()
-            .collect::<Result<_>>()?;
+            };
+        let records: usize = frames
+            .iter()
+            .flatten()
+            .map(|(_, frame)| frame.changed_records())
+            .sum();
+        let applied: Vec<Result<(TypeState, TypeChanges)>> = if records < PARALLEL_RECORDS {
+            self.inner.types.iter().zip(&frames).map(apply).collect()
+        } else {
+            let types = self.inner.types.par_iter().zip(&frames);
+            types.with_max_len(1).map(apply).collect()
+        };
+        let applied: Vec<(TypeState, TypeChanges)> = applied.into_iter().collect::<Result<_>>()?;
         let (types, changes): (Vec<_>, Vec<_>) = applied.into_iter().unzip();
         let state = Self {
             inner: Arc::new(Inner {
