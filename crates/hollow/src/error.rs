@@ -90,6 +90,12 @@ pub enum Error {
         /// The field.
         field: String,
     },
+    /// More than the form has room for.
+    #[error("{what} would be too large")]
+    TooLarge {
+        /// What would.
+        what: &'static str,
+    },
     /// Something is wrong in one stream of a blob. The position in `error` counts from the start of that stream.
     #[error("{}: {error}", stream(.part, .type_name))]
     InBlob {

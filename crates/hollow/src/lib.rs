@@ -8,6 +8,7 @@ pub mod codec;
 mod content;
 pub mod diff;
 mod error;
+pub mod history;
 pub mod index;
 mod key;
 pub mod read;

@@ -6,6 +6,7 @@ mod catalogue;
 
 use catalogue::{Model, Version, alone, chain};
 use hollow::diff::diff;
+use hollow::history::{Change, Segment, SegmentBuilder, history};
 use hollow::index::{HashIndex, PrimaryKeyIndex};
 use hollow::sums::{ChainSum, Digest};
 use hollow::{Filter, KeyValue, Ordinal, ReadState, Value};
@@ -222,6 +223,90 @@ proptest! {
                         .collect()
                 };
                 prop_assert_eq!(fields(&within), fields(&across));
+            }
+        }
+    }
+
+    #[test]
+    fn histories_are_the_models(seed in any::<u64>()) {
+        let chain = chain(seed, 8);
+        let forward: Vec<Vec<u8>> = chain
+            .windows(2)
+            .enumerate()
+            .map(|(at, pair)| {
+                let mut builder = SegmentBuilder::new(at as i64, at as i64 + 1);
+                for type_name in ["Title", "Person"] {
+                    builder.record(&pair[0].state, &pair[1].state, &pair[1].changes, type_name).unwrap();
+                }
+                let mut bytes = Vec::new();
+                builder.write(&mut bytes).unwrap();
+                bytes
+            })
+            .collect();
+        // The same from the last snapshot and the reverse deltas.
+        let last = chain.last().unwrap();
+        let mut state = ReadState::from_snapshot(last.snapshot.as_slice(), &Filter::all()).unwrap();
+        for at in (1..chain.len()).rev() {
+            let (older, changes) = state.apply(chain[at].reverse.as_slice()).unwrap();
+            let mut builder = SegmentBuilder::new(at as i64 - 1, at as i64);
+            for type_name in ["Title", "Person"] {
+                builder.record(&older, &state, &changes.reversed(), type_name).unwrap();
+            }
+            let mut bytes = Vec::new();
+            builder.write(&mut bytes).unwrap();
+            let (a, b) = (Segment::open(&forward[at - 1]).unwrap(), Segment::open(&bytes).unwrap());
+            prop_assert_eq!(a.len(), b.len());
+            let of = |segment: &Segment<'_>| -> Vec<String> {
+                let mut all: Vec<String> = segment.changes().map(|change| format!("{:?}", change.unwrap())).collect();
+                all.sort();
+                all
+            };
+            prop_assert_eq!(of(&a), of(&b));
+            state = older;
+        }
+        let segments: Vec<Segment<'_>> = forward.iter().map(|bytes| Segment::open(bytes).unwrap()).collect();
+        for id in -6..60i64 {
+            let found = history(&segments, "Title", &[KeyValue::Long(id)]).unwrap();
+            let expected: Vec<Change> = chain
+                .windows(2)
+                .enumerate()
+                .map(|(at, pair)| Change {
+                    from: at as i64,
+                    to: at as i64 + 1,
+                    before: pair[0].model.value(id),
+                    after: pair[1].model.value(id),
+                })
+                .filter(|change| change.before != change.after)
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
+        prop_assert!(history(&segments, "Nothing", &[KeyValue::Long(1)]).unwrap().is_empty());
+        for id in 0..12 {
+            for change in history(&segments, "Person", &[KeyValue::Int(id)]).unwrap() {
+                let person = |at: i64| {
+                    let model = &chain[at as usize].model;
+                    model.titles.values().any(|title| title.cast.contains(&id)).then(|| model.person(id))
+                };
+                prop_assert_eq!(change.before, person(change.from));
+                prop_assert_eq!(change.after, person(change.to));
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_histories_give_errors(seed in 0u64..50, place in any::<u64>(), byte in any::<u8>()) {
+        let chain = chain(seed, 3);
+        let Some(pair) = chain.windows(2).next() else { return Ok(()) };
+        let mut builder = SegmentBuilder::new(1, 2);
+        builder.record(&pair[0].state, &pair[1].state, &pair[1].changes, "Title").unwrap();
+        let mut bytes = Vec::new();
+        builder.write(&mut bytes).unwrap();
+        let place = (place % bytes.len() as u64) as usize;
+        prop_assert!(Segment::open(&bytes[..place]).is_err());
+        bytes[place] = byte;
+        if let Ok(segment) = Segment::open(&bytes) {
+            for change in segment.changes() {
+                let _ = change;
             }
         }
     }

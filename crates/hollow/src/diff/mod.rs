@@ -16,6 +16,7 @@ use crate::key::KeyValue;
 use crate::read::{Changed, ReadState};
 use crate::value::Value;
 use compare::Comparison;
+pub(crate) use pairing::by_key as pairs_by_key;
 use std::fmt;
 
 /// The difference between two states of a type.

@@ -7,17 +7,17 @@ use std::hash::Hash;
 
 /// What of two lists belongs together.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Pairs {
+pub(crate) struct Pairs {
     /// Ascending by the second ordinal.
-    pub(super) both: Vec<(Ordinal, Ordinal)>,
+    pub(crate) both: Vec<(Ordinal, Ordinal)>,
     /// Ascending.
-    pub(super) removed: Vec<Ordinal>,
+    pub(crate) removed: Vec<Ordinal>,
     /// Ascending.
-    pub(super) added: Vec<Ordinal>,
+    pub(crate) added: Vec<Ordinal>,
 }
 
 /// Pairs ascending ordinals of two states by key.
-pub(super) fn by_key(
+pub(crate) fn by_key(
     old_key: &BoundKey,
     new_key: &BoundKey,
     removed: &[Ordinal],

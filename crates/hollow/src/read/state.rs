@@ -53,6 +53,21 @@ impl Changes {
             .find(|changes| changes.type_name == type_name)
     }
 
+    /// The changes of the same step taken the other way.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        let types = self
+            .types
+            .iter()
+            .map(|changes| TypeChanges {
+                type_name: changes.type_name.clone(),
+                removed: changes.added.clone(),
+                added: changes.removed.clone(),
+            })
+            .collect();
+        Self { types }
+    }
+
     /// Whether no record was added or removed.
     pub fn is_empty(&self) -> bool {
         self.types.is_empty()

@@ -18,7 +18,7 @@ use std::fmt;
 
 /// Nodes that one tree has at most: shared records are copied wherever they are referred to, and a small blob could
 /// unfold to more than any memory holds.
-pub const MAX_NODES: usize = 1 << 24;
+pub const MAX_NODES: usize = 1 << 20;
 
 /// A record or a field's value.
 ///
