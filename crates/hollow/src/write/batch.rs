@@ -1,4 +1,9 @@
-//! Many records at once, hashed and looked up in parallel.
+//! Many records at once, looked up in parallel.
+//!
+//! Two guesses come before the hash table, whose entries and rows lie scattered over memory. Children repeat, so a thread
+//! remembers what it looked up last; and a producer adds its records in the same order cycle after cycle, so the record
+//! after ordinal n is most often that with ordinal n + 1. A guess is right only if the content is equal, so the outcome
+//! does not depend on it.
 
 use rayon::prelude::*;
 
@@ -22,7 +27,9 @@ pub struct RecordBatch {
 }
 
 /// Records that a thread looks up at a time.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 4096;
+/// How many recent records a thread remembers: children that many records share are looked up once a chunk.
+const RECENT: usize = 1024;
 
 impl RecordBatch {
     /// An empty batch.
@@ -72,19 +79,75 @@ impl RecordBatch {
         &self.bytes[start..self.ends[index]]
     }
 
-    /// The hash of each record, and its ordinal if the type holds it already.
-    pub(super) fn probe(&self, writer: &TypeWriter) -> Vec<(u32, Option<Ordinal>)> {
-        let chunks = self.len().div_ceil(CHUNK);
-        let mut found = Vec::with_capacity(self.len());
-        found.par_extend((0..chunks).into_par_iter().flat_map_iter(|chunk| {
-            let mut scratch = Vec::new();
-            let records = chunk * CHUNK..self.len().min((chunk + 1) * CHUNK);
-            records.map(move |index| {
-                let record = self.get(index);
-                let hash = hash_bytes(record);
-                (hash, writer.lookup(hash, record, &mut scratch))
-            })
-        }));
+    /// For each record the ordinal if the type holds it already, else its hash.
+    pub(super) fn probe(&self, writer: &TypeWriter) -> Vec<Probe> {
+        let mut found = vec![Probe::New(0); self.len()];
+        found
+            .par_chunks_mut(CHUNK)
+            .enumerate()
+            .for_each(|(chunk, found)| self.probe_chunk(writer, chunk * CHUNK, found));
         found
     }
+
+    fn probe_chunk(&self, writer: &TypeWriter, start: usize, found: &mut [Probe]) {
+        let mut scratch = Vec::new();
+        let mut recent = [u32::MAX; RECENT];
+        let mut expected = None;
+        for at in 0..found.len() {
+            let record = self.get(start + at);
+            let slot = &mut recent[recent_slot(record)];
+            let earlier = std::mem::replace(slot, at as u32) as usize;
+            if earlier < at && self.get(start + earlier) == record {
+                found[at] = found[earlier];
+                continue;
+            }
+            let probe = match expected {
+                Some(ordinal) if writer.record(ordinal, &mut scratch) == Some(record) => {
+                    Probe::Known(ordinal)
+                }
+                _ => {
+                    let hash = hash_bytes(record);
+                    let known = writer.lookup(hash, record, &mut scratch);
+                    known.map_or(Probe::New(hash), Probe::Known)
+                }
+            };
+            // A record at its guess, or one found beside the record before, is a reason to go on guessing.
+            expected = match (probe, at.checked_sub(1).map(|before| found[before])) {
+                (Probe::Known(ordinal), None) => Some(ordinal + 1),
+                (Probe::Known(ordinal), Some(Probe::Known(before))) if ordinal == before + 1 => {
+                    Some(ordinal + 1)
+                }
+                _ => None,
+            };
+            found[at] = probe;
+        }
+    }
+}
+
+/// What a type knows of a record.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Probe {
+    /// It holds the record under this ordinal.
+    Known(Ordinal),
+    /// It does not hold the record, which has this hash.
+    New(u32),
+}
+
+/// A place for a record among the recent ones, by its length and its ends: much cheaper than a hash of all of it.
+#[inline]
+fn recent_slot(record: &[u8]) -> usize {
+    let word = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .take(8)
+            .fold(0u64, |word, &byte| word << 8 | u64::from(byte))
+    };
+    let ends = match (record.first_chunk::<8>(), record.last_chunk::<8>()) {
+        (Some(&first), Some(&last)) => {
+            u64::from_le_bytes(first) ^ u64::from_le_bytes(last).rotate_left(23)
+        }
+        _ => word(record),
+    };
+    let mixed = (ends ^ record.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as usize % RECENT
 }

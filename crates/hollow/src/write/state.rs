@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::batch::RecordBatch;
+use super::batch::{Probe, RecordBatch};
 use super::links::{Links, Path, key_bytes, key_value_bytes};
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
@@ -218,21 +218,25 @@ impl WriteState {
         let found = batch.probe(&self.types[ty.at()]);
         let new = found
             .iter()
-            .filter(|(_, ordinal)| ordinal.is_none())
+            .filter(|probe| matches!(probe, Probe::New(_)))
             .count();
         self.types[ty.at()].table.reserve(new);
         ordinals.reserve(found.len());
-        for (record, (hash, ordinal)) in batch.iter().zip(found) {
+        for (record, probe) in batch.iter().zip(found) {
             let writer = &mut self.types[ty.at()];
-            // What was not there may have been added by the batch itself.
-            let ordinal = match ordinal.or_else(|| writer.lookup(hash, record, &mut self.scratch)) {
-                Some(ordinal) => {
+            let known = match probe {
+                Probe::Known(ordinal) => Ok(ordinal),
+                // What was not there may have been added by the batch itself.
+                Probe::New(hash) => writer.lookup(hash, record, &mut self.scratch).ok_or(hash),
+            };
+            let ordinal = match known {
+                Ok(ordinal) => {
                     if is_total {
                         writer.see(ordinal);
                     }
                     ordinal
                 }
-                None => self.stage(ty, hash, record)?,
+                Err(hash) => self.stage(ty, hash, record)?,
             };
             ordinals.push(ordinal);
         }
