@@ -60,6 +60,18 @@ fn what_is_put_is_read(store: &dyn BlobStore, prefix: &str) -> Result<()> {
             "head after put"
         );
     }
+    let many: Vec<(String, Vec<u8>)> = (0..5_u8)
+        .map(|at| (format!("{prefix}/many-{}/{at}", at / 2), vec![at; 70_000]))
+        .collect();
+    store.put_all(&many)?;
+    store.put_all(&many[..1])?;
+    store.put_all(&[])?;
+    for (key, bytes) in &many {
+        assert!(
+            content(store, key)?.as_ref() == Some(bytes),
+            "content of {key} after put_all"
+        );
+    }
     let key = format!("{prefix}/twice");
     let first = store.put(&key, b"first")?;
     let second = store.put(&key, b"second")?;
@@ -105,6 +117,7 @@ fn create_from_names_a_content_twice(store: &dyn BlobStore, prefix: &str) -> Res
     store.put(&source, b"one")?;
     assert_eq!(store.create_from(&key, &source)?, Created::Created);
     assert_eq!(store.create_from(&key, &source)?, Created::Exists);
+    store.sync(&[key.clone(), source.clone()])?;
     store.put(&source, b"two")?;
     assert_eq!(
         content(store, &key)?.as_deref(),
@@ -235,6 +248,11 @@ fn malformed_keys_are_refused(store: &dyn BlobStore) -> Result<()> {
         refused("get", store.get(key).map(drop));
         refused("head", store.head(key).map(drop));
         refused("put", store.put(key, b"x").map(drop));
+        refused(
+            "put_all",
+            store.put_all(&[("a/b".to_owned(), Vec::new()), (key.to_owned(), Vec::new())]),
+        );
+        refused("sync", store.sync(&[key.to_owned()]));
         refused("create", store.create(key, b"x").map(drop));
         refused(
             "swap",

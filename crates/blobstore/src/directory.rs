@@ -14,10 +14,12 @@
 
 mod files;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 
-use self::files::{Lock, Scratch, sync_directory, with_parents};
+use self::files::{Lock, Scratch, create_directories, sync_directory, with_parents};
 use crate::{
     Blob, BlobInfo, BlobStore, Created, Error, Etag, Result, Swapped, check_key, check_prefix,
 };
@@ -94,6 +96,38 @@ impl BlobStore for DirectoryStore {
         Ok(Etag::of_content(bytes))
     }
 
+    fn put_all(&self, blobs: &[(String, Vec<u8>)]) -> Result<()> {
+        let paths = blobs
+            .iter()
+            .map(|(key, _)| self.path(key))
+            .collect::<Result<Vec<_>>>()?;
+        let folders: BTreeSet<&Path> = paths.iter().map(|path| parent(path)).collect();
+        // Side by side, since file systems write what is to be synced at one time in one go.
+        let files = thread::scope(|scope| {
+            let making = scope.spawn(|| {
+                let make = |folder: &&Path| {
+                    create_directories(&self.root, folder)
+                        .map_err(|source| Error::io("create directory", folder, source))
+                };
+                folders.iter().try_for_each(make)
+            });
+            let writing: Vec<_> = blobs
+                .iter()
+                .map(|(_, bytes)| scope.spawn(|| self.scratch.write(bytes)))
+                .collect();
+            // All are joined before any error is looked at.
+            let made = join(making);
+            let written: Vec<_> = writing.into_iter().map(join).collect();
+            made.and_then(|()| written.into_iter().collect::<Result<Vec<_>>>())
+        })?;
+        let _lock = self.lock()?;
+        for (file, path) in files.iter().zip(&paths) {
+            with_parents(&self.root, path, || fs::rename(file.path(), path))
+                .map_err(|source| Error::io("rename a new blob to", path, source))?;
+        }
+        folders.into_iter().try_for_each(sync_directory)
+    }
+
     fn create(&self, key: &str, bytes: &[u8]) -> Result<Created> {
         let path = self.path(key)?;
         // Saves writing a large blob only to find its name taken; `link` below is what decides.
@@ -101,7 +135,10 @@ impl BlobStore for DirectoryStore {
             return Ok(Created::Exists);
         }
         let file = self.scratch.write(bytes)?;
-        self.link(file.path(), &path)
+        let created = self.link(file.path(), &path)?;
+        // Also where it was there: the one who linked it may have died before its own sync.
+        sync_directory(parent(&path))?;
+        Ok(created)
     }
 
     fn create_from(&self, key: &str, source: &str) -> Result<Created> {
@@ -112,6 +149,15 @@ impl BlobStore for DirectoryStore {
             });
         }
         self.link(&source_path, &path)
+    }
+
+    fn sync(&self, keys: &[String]) -> Result<()> {
+        let paths = keys
+            .iter()
+            .map(|key| self.path(key))
+            .collect::<Result<Vec<_>>>()?;
+        let folders: BTreeSet<&Path> = paths.iter().map(|path| parent(path)).collect();
+        folders.into_iter().try_for_each(sync_directory)
     }
 
     fn compare_and_swap(
@@ -158,24 +204,26 @@ impl BlobStore for DirectoryStore {
             Err(error) if is_absence(&error) => return Ok(false),
             Err(source) => return Err(Error::io("delete", &path, source)),
         }
-        self.sync_after_delete(parent(&path))?;
+        // Folders that became empty go too, up to the root. Removing one fails where a blob is left or appears in between;
+        // that is what is wanted.
+        let mut folder = parent(&path);
+        while folder != self.root && fs::remove_dir(folder).is_ok() {
+            folder = parent(folder);
+        }
         Ok(true)
     }
 }
 
 impl DirectoryStore {
-    /// Gives the file at `source` the name `path` as well, unless the name is taken.
+    /// Gives the file at `source` the name `path` as well, unless the name is taken. Nothing is synced.
     fn link(&self, source: &Path, path: &Path) -> Result<Created> {
-        let created = match with_parents(&self.root, path, || fs::hard_link(source, path)) {
-            Ok(()) => Created::Created,
+        match with_parents(&self.root, path, || fs::hard_link(source, path)) {
+            Ok(()) => Ok(Created::Created),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_file() => {
-                Created::Exists
+                Ok(Created::Exists)
             }
-            Err(source) => return Err(Error::io("link a new blob to", path, source)),
-        };
-        // Also for `Exists`: the one who linked it may have died before its own sync.
-        sync_directory(parent(path))?;
-        Ok(created)
+            Err(source) => Err(Error::io("link a new blob to", path, source)),
+        }
     }
 
     /// Adds what lies in one folder to `found`, and its subfolders to `folders`.
@@ -224,27 +272,18 @@ impl DirectoryStore {
         }
         Ok(())
     }
-
-    /// Removes folders that became empty, up to the root, and syncs the first that stays.
-    fn sync_after_delete(&self, mut folder: &Path) -> Result<()> {
-        while folder != self.root {
-            // Fails where a blob is left or appears in between; that is what is wanted.
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
-            folder = parent(folder);
-        }
-        match sync_directory(folder) {
-            // Another process may have emptied and removed it since.
-            Err(Error::Io { source, .. }) if is_absence(&source) => Ok(()),
-            done => done,
-        }
-    }
 }
 
 /// The folder of a path below the root; the root itself has no parent asked for.
 fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
+}
+
+/// What a thread came to; its panic goes on here.
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The content of the file at `path`, `None` where there is no file.

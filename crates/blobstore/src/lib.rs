@@ -122,6 +122,18 @@ pub trait BlobStore: Send + Sync {
     /// the old one or, where the answer was lost on the way, the new one.
     fn put(&self, key: &str, bytes: &[u8]) -> Result<Etag>;
 
+    /// Writes several blobs as [`put`](Self::put) does, for less than one by one where a back end can share work between
+    /// them. Each becomes visible by itself, in any order.
+    ///
+    /// # Errors
+    /// As [`BlobStore::put`]; any of the blobs may have been written.
+    fn put_all(&self, blobs: &[(String, Vec<u8>)]) -> Result<()> {
+        blobs.iter().try_for_each(|(key, _)| check_key(key))?;
+        blobs
+            .iter()
+            .try_for_each(|(key, bytes)| self.put(key, bytes).map(drop))
+    }
+
     /// Writes the blob only if there is none of that key; of racing creators exactly one wins.
     ///
     /// # Errors
@@ -129,7 +141,8 @@ pub trait BlobStore: Send + Sync {
     fn create(&self, key: &str, bytes: &[u8]) -> Result<Created>;
 
     /// Gives the content of the blob `source` a second name, only if there is no blob of that name yet. `source` stays.
-    /// A directory links, so that nothing is written twice; the default reads and creates.
+    /// A directory links, so that nothing is written twice; the default reads and creates. The new name is visible when
+    /// this returns, and durable after [`sync`](Self::sync).
     ///
     /// # Errors
     /// [`Error::Absent`] where there is no blob `source`; as [`BlobStore::put`].
@@ -141,6 +154,15 @@ pub trait BlobStore: Send + Sync {
                 key: source.to_owned(),
             }),
         }
+    }
+
+    /// Makes the names that [`create_from`](Self::create_from) gave durable, all at once: a directory is synced once for
+    /// all of its names.
+    ///
+    /// # Errors
+    /// As [`BlobStore::put`].
+    fn sync(&self, keys: &[String]) -> Result<()> {
+        keys.iter().try_for_each(|key| check_key(key))
     }
 
     /// Writes the blob only if its content is still the one marked `expected` (`None`: only if there is no blob).
@@ -156,7 +178,8 @@ pub trait BlobStore: Send + Sync {
     /// As [`BlobStore::get`].
     fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>>;
 
-    /// Removes the blob; `true` if there was one. Stores that can't tell answer `true`.
+    /// Removes the blob; `true` if there was one. Stores that can't tell answer `true`. After a power failure a blob that
+    /// was removed just before may be there again.
     ///
     /// # Errors
     /// As [`BlobStore::put`].

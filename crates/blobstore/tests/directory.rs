@@ -199,6 +199,9 @@ fn child_runs_out_of_space() {
         store.create("created", &large).unwrap_err(),
         store.put("replaced", &large).unwrap_err(),
         store
+            .put_all(&[("a".to_owned(), vec![1]), ("b".to_owned(), large.clone())])
+            .unwrap_err(),
+        store
             .compare_and_swap("replaced", Some(&old), &large)
             .unwrap_err(),
     ] {

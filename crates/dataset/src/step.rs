@@ -16,8 +16,8 @@ pub enum Step {
     Confirmed,
     /// The version is minted.
     Minted,
-    /// One blob of the candidate is written.
-    BlobStaged,
+    /// The blobs of the candidate are written.
+    BlobsStaged,
     /// The candidate is read back and agrees.
     Verified,
     /// All guards agree.

@@ -162,7 +162,7 @@ pub(super) fn with_parents(
 }
 
 /// Makes `folder` and what is missing between it and `root`, syncing each parent of a new one.
-fn create_directories(root: &Path, folder: &Path) -> io::Result<()> {
+pub(super) fn create_directories(root: &Path, folder: &Path) -> io::Result<()> {
     if folder == root || folder.is_dir() {
         return Ok(());
     }

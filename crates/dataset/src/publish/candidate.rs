@@ -22,50 +22,39 @@ impl Publisher {
     pub(super) fn stage(&self, sealed: &Sealed, version: Version) -> Result<Staged> {
         let prefix = candidate_prefix(&self.source.dataset, version, self.epoch);
         let previous = self.version().filter(|_| !sealed.is_first());
-        let mut staged = Staged {
-            prefix,
-            blobs: Vec::new(),
-        };
+        let mut named: Vec<(String, Vec<u8>)> = Vec::new();
         for part in sealed.parts().map(Some).chain([None]) {
             let mut bytes = Vec::new();
-            let wrote = match previous {
-                None => sealed
+            let Some(previous) = previous else {
+                sealed
                     .write_snapshot(part, &mut bytes)
-                    .map(|()| snapshot_name(part, version)),
-                Some(previous) => sealed
-                    .write_delta(part, &mut bytes)
-                    .map(|()| delta_name(part, previous, version)),
+                    .map_err(|error| self.source.blob_failed(version, error))?;
+                named.push((snapshot_name(part, version), bytes));
+                continue;
             };
-            self.stage_blob(&mut staged, wrote, &bytes, version)?;
-            if let Some(previous) = previous {
-                bytes.clear();
-                let wrote = sealed.write_reverse_delta(part, &mut bytes);
-                let wrote = wrote.map(|()| reverse_delta_name(part, version, previous));
-                self.stage_blob(&mut staged, wrote, &bytes, version)?;
-            }
+            let mut reverse = Vec::new();
+            sealed
+                .write_delta(part, &mut bytes)
+                .and_then(|()| sealed.write_reverse_delta(part, &mut reverse))
+                .map_err(|error| self.source.blob_failed(version, error))?;
+            named.push((delta_name(part, previous, version), bytes));
+            named.push((reverse_delta_name(part, version, previous), reverse));
         }
-        Ok(staged)
-    }
-
-    fn stage_blob(
-        &self,
-        staged: &mut Staged,
-        name: std::io::Result<String>,
-        bytes: &[u8],
-        version: Version,
-    ) -> Result<()> {
-        let name = name.map_err(|error| self.source.blob_failed(version, error))?;
-        let key = format!("{}{name}", staged.prefix);
-        self.source
-            .store
-            .put(&key, bytes)
-            .map_err(|source| self.source.store_failed(source))?;
-        staged.blobs.push(BlobSum {
-            name,
+        let blobs = named.iter().map(|(name, bytes)| BlobSum {
+            name: name.clone(),
             size: bytes.len() as u64,
             sha256: sha256(bytes),
         });
-        self.hook(Step::BlobStaged)
+        let blobs: Vec<BlobSum> = blobs.collect();
+        for (name, _) in &mut named {
+            name.insert_str(0, &prefix);
+        }
+        self.source
+            .store
+            .put_all(&named)
+            .map_err(|source| self.source.store_failed(source))?;
+        self.hook(Step::BlobsStaged)?;
+        Ok(Staged { prefix, blobs })
     }
 
     /// Reads the blobs back as a subscriber would: the chain sum after the delta must be the writer's, and after the reverse

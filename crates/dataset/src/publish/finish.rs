@@ -19,6 +19,7 @@ impl Publisher {
         let prefix = candidate_prefix(&self.source.dataset, info.version, info.epoch);
         let (parts, main): (Vec<_>, Vec<_>) =
             info.blobs.iter().partition(|blob| is_part(&blob.name));
+        let mut keys = Vec::with_capacity(info.blobs.len());
         for blob in parts.into_iter().chain(main) {
             let key = blob_key(&self.source.dataset, &blob.name);
             match self
@@ -43,9 +44,13 @@ impl Publisher {
                 }
                 Err(source) => return Err(self.source.store_failed(source)),
             }
+            keys.push(key);
             self.hook(Step::BlobPromoted)?;
         }
-        Ok(())
+        self.source
+            .store
+            .sync(&keys)
+            .map_err(|source| self.source.store_failed(source))
     }
 
     /// Makes the version the latest in the registry.

@@ -138,21 +138,24 @@ impl Job {
         parts: &[Option<&str>],
     ) -> Result<()> {
         let source = &self.source;
+        let mut blobs = Vec::with_capacity(parts.len());
         for &part in parts {
             let mut bytes = Vec::new();
             sealed
                 .write_snapshot(part, &mut bytes)
                 .map_err(|error| source.blob_failed(version, error))?;
-            let key = format!("{prefix}{}", snapshot_name(part, version));
-            source
-                .store
-                .put(&key, &bytes)
-                .map_err(|error| source.store_failed(error))?;
+            blobs.push((format!("{prefix}{}", snapshot_name(part, version)), bytes));
         }
+        source
+            .store
+            .put_all(&blobs)
+            .map_err(|error| source.store_failed(error))?;
+        drop(blobs);
         self.verify(sealed, version, |part| {
             format!("{prefix}{}", snapshot_name(part, version))
         })?;
         self.hook(Step::SnapshotStaged)?;
+        let mut keys = Vec::with_capacity(parts.len());
         for &part in parts {
             let name = snapshot_name(part, version);
             let (staged, key) = (format!("{prefix}{name}"), blob_key(&source.dataset, &name));
@@ -166,9 +169,13 @@ impl Job {
                     blob_key(&source.dataset, &snapshot_name(part, version))
                 })?;
             }
+            keys.push(key);
             self.hook(Step::SnapshotPromoted)?;
         }
-        Ok(())
+        source
+            .store
+            .sync(&keys)
+            .map_err(|error| source.store_failed(error))
     }
 
     /// Reads a snapshot and compares its records with the sealed state's.
