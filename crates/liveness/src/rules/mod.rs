@@ -57,3 +57,19 @@ const TRACK_FALLS_BACK: Parameter = Parameter {
     summary: "whether a track in what a language falls back to (es-MX: es-419, es) will do as well",
     default: || Value::Flag(false),
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_knows_every_rule_and_its_owner() {
+        let guide = include_str!("../../../../docs/liveness.md");
+        for rule in ALL {
+            let row = format!("| `{}` |", rule.code);
+            let row = guide.lines().find(|line| line.starts_with(&row));
+            let row = row.unwrap_or_else(|| panic!("docs/liveness.md lacks {}", rule.code));
+            assert!(row.ends_with(&format!("| {} |", rule.owner)), "{row}");
+        }
+    }
+}
