@@ -7,6 +7,7 @@
 //! Keys: `a` holds topic id and offset; `d` + name a dataset; `v` + name + 0 + version (big-endian) a version. Values are
 //! MessagePack.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use changelog::TopicId;
@@ -65,33 +66,27 @@ impl Checkpoint {
         }
     }
 
-    /// Adds what a command changed to `batch`: the rows of a dataset and of one of its versions.
-    pub(crate) fn stage(
+    /// Writes the rows of `dirty` datasets and versions as they stand in `state`, and how far that reaches.
+    pub(crate) fn write(
         &self,
-        batch: &mut WriteBatch,
         state: &State,
-        name: &DatasetName,
-        version: Option<Version>,
+        dirty: &BTreeSet<(DatasetName, Option<Version>)>,
     ) -> Result<()> {
-        if let Some(info) = state.dataset(name) {
-            batch.put(dataset_key(name), encode(info)?);
+        let mut batch = WriteBatch::default();
+        for (name, version) in dirty {
+            if let Some(info) = state.dataset(name) {
+                batch.put(dataset_key(name), encode(info)?);
+            }
+            if let Some(info) = version.and_then(|version| state.version(name, version)) {
+                batch.put(version_key(name, info.version), encode(info)?);
+            }
         }
-        if let Some(info) = version.and_then(|version| state.version(name, version)) {
-            batch.put(version_key(name, info.version), encode(info)?);
-        }
-        Ok(())
-    }
-
-    /// Writes `batch` and the offset up to which it reaches.
-    pub(crate) fn write(&self, mut batch: WriteBatch, applied: i64) -> Result<()> {
-        batch.put(
-            APPLIED,
-            encode(&Applied {
-                format: FORMAT,
-                topic: self.topic,
-                applied,
-            })?,
-        );
+        let applied = Applied {
+            format: FORMAT,
+            topic: self.topic,
+            applied: state.applied(),
+        };
+        batch.put(APPLIED, encode(&applied)?);
         self.db
             .write_opt(batch, &self.quick)
             .map_err(|source| failed("write", &self.dir, source))

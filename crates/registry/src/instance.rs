@@ -1,5 +1,6 @@
 //! An instance of the registry: the state, kept up with a topic of commands.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
@@ -7,7 +8,6 @@ use std::time::{Duration, Instant};
 use changelog::{
     Batch, ChangeLog, Consumer, NewRecord, PollLimit, Position, Refusal as LogRefusal, TopicSpec,
 };
-use rocksdb::WriteBatch;
 
 use crate::checkpoint::Checkpoint;
 use crate::{
@@ -38,6 +38,8 @@ struct Writer {
     consumer: Box<dyn Consumer>,
     batch: Batch,
     checkpoint: Checkpoint,
+    /// The rows that changed since the checkpoint was written.
+    dirty: BTreeSet<(DatasetName, Option<Version>)>,
 }
 
 impl LogRegistry {
@@ -72,6 +74,7 @@ impl LogRegistry {
                 consumer,
                 batch: Batch::new(),
                 checkpoint,
+                dirty: BTreeSet::new(),
             }),
             grown: Condvar::new(),
         };
@@ -100,33 +103,44 @@ impl LogRegistry {
     /// Applies what a poll returns, and picks the outcome of the command at offset `wanted`.
     fn read_on(&self, writer: &mut Writer, wanted: Option<i64>) -> Result<Option<Outcome>> {
         let Writer {
+            log,
             consumer,
             batch,
             checkpoint,
-            ..
+            dirty,
         } = writer;
         consumer.poll(batch, PollLimit::default(), POLL_WAIT)?;
-        let mut rows = WriteBatch::default();
         let mut found = None;
-        let applied = {
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            for record in batch.records() {
-                let command = decode(record.offset, record.value)?;
-                let (outcome, version) = state.apply_traced(record.offset, &command);
-                if !matches!(outcome, Outcome::Refused(_)) {
-                    checkpoint.stage(&mut rows, &state, &command.dataset, version)?;
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        for record in batch.records() {
+            let command = match decode(record.offset, record.value) {
+                Ok(command) => command,
+                Err(error) => {
+                    // Nothing may be applied after a command that is not understood: whoever reads on meets it again.
+                    let start = Position::new(0, state.applied());
+                    *consumer = log.consumer(COMMANDS_TOPIC, &[start])?;
+                    return Err(error);
                 }
-                if wanted == Some(record.offset) {
-                    found = Some(outcome);
-                }
+            };
+            let (outcome, version) = state.apply_traced(record.offset, &command);
+            if !matches!(outcome, Outcome::Refused(_)) {
+                dirty.insert((command.dataset, version));
             }
-            // The reader also passes over offsets that hold no record.
-            if let Some(position) = consumer.positions().first() {
-                state.advance(position.offset);
+            if wanted == Some(record.offset) {
+                found = Some(outcome);
             }
-            state.applied()
-        };
-        checkpoint.write(rows, applied)?;
+        }
+        // The reader also passes over offsets that hold no record.
+        if let Some(position) = consumer.positions().first() {
+            state.advance(position.offset);
+        }
+        let applied = state.applied();
+        drop(state);
+        // The log has it all, so the checkpoint may lag behind; what it could not take now goes in with the next write.
+        match checkpoint.write(&self.state(), dirty) {
+            Ok(()) => dirty.clear(),
+            Err(error) => tracing::warn!(error = %error, "write the registry's checkpoint"),
+        }
         *self.applied.lock().unwrap_or_else(PoisonError::into_inner) = applied;
         self.grown.notify_all();
         Ok(found)

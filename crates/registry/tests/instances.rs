@@ -155,6 +155,35 @@ fn a_command_of_a_newer_program_stops_the_instance() {
 }
 
 #[test]
+fn nothing_is_applied_after_a_command_that_is_not_understood() {
+    let dir = tempfile::tempdir().unwrap();
+    let log: Arc<dyn ChangeLog> = Arc::new(EmbeddedLog::open(&dir.path().join("log")).unwrap());
+    let registry = LogRegistry::open(Arc::clone(&log), &dir.path().join("a")).unwrap();
+    announce_one(&registry, "p", 1);
+    let before = answers(&registry);
+    log.append(
+        COMMANDS_TOPIC,
+        &[NewRecord::new(0, "k", [9, 9]).to_partition(0)],
+    )
+    .unwrap();
+    for at_ms in 2..4 {
+        let acquire = Action::Acquire {
+            owner: "p".to_owned(),
+            expected_epoch: 1,
+        };
+        let error = registry
+            .submit(&Command {
+                dataset: name(),
+                at_ms,
+                action: acquire,
+            })
+            .unwrap_err();
+        assert!(matches!(error, Error::Command { .. }), "{error}");
+        assert_eq!(answers(&registry), before);
+    }
+}
+
+#[test]
 fn instances_over_one_log_agree_and_fence_each_other() {
     let dir = tempfile::tempdir().unwrap();
     let log: Arc<dyn ChangeLog> = Arc::new(EmbeddedLog::open(&dir.path().join("log")).unwrap());
