@@ -1,6 +1,8 @@
 //! What can go wrong with a producer as a whole. What is wrong with a single record is a [`Poison`](crate::Poison): that
 //! record becomes a dead letter and the producer goes on.
 
+use changelog::TopicId;
+use registry::DatasetName;
 use std::path::PathBuf;
 
 /// The result of setting up or running a producer.
@@ -59,4 +61,67 @@ pub enum Error {
     /// The log failed.
     #[error(transparent)]
     Log(#[from] changelog::Error),
+    /// A topic was deleted and made anew, so that the position means nothing in it.
+    #[error(
+        "topic {topic:?} was deleted and recreated: the newest state was folded from {expected}, and it is {found} now. \
+         Bring the old topic back, or publish the dataset under a new name, which folds the new topic from its beginning"
+    )]
+    TopicRecreated {
+        /// The topic.
+        topic: String,
+        /// The incarnation that the state was folded from.
+        expected: TopicId,
+        /// The one that is there.
+        found: TopicId,
+    },
+    /// Partitions were added to a topic whose records carry no source versions.
+    #[error(
+        "topic {topic:?} had {known} partitions and has {now}: without source versions a key's records can't be ordered across \
+         partitions. Go back to a topic of {known}, or let the source send source versions and say so in the configuration"
+    )]
+    PartitionsAdded {
+        /// The topic.
+        topic: String,
+        /// How many the state was folded from.
+        known: usize,
+        /// How many there are.
+        now: usize,
+    },
+    /// A state's position is not one.
+    #[error(
+        "{dataset}: the header tag {tag} of the newest state is {text:?}, which is no position"
+    )]
+    Position {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The tag.
+        tag: &'static str,
+        /// What it says.
+        text: String,
+    },
+    /// Publishing failed.
+    #[error(transparent)]
+    Dataset(#[from] dataset::Error),
+    /// The write state failed.
+    #[error("{dataset}: change the write state: {source}")]
+    Write {
+        /// The dataset.
+        dataset: DatasetName,
+        /// What it says.
+        source: hollow::Error,
+    },
+    /// The producer was told to stop in the middle of a cycle.
+    #[error("the producer was told to stop")]
+    Stopped,
+    /// A thread can't be started.
+    #[error("start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+impl Error {
+    /// Whether another producer has taken over: this one is to stop for good.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Dataset(error) if error.is_lost())
+    }
 }

@@ -7,18 +7,30 @@
 //! * [`DatasetSpec`]: what is configured of a dataset; [`embedded_specs`] are Greenlight's own.
 //! * [`avro`]: Avro schemas, the Hollow types that follow from them, and the walk from one's bytes to the other's.
 //! * [`SchemaSource`]: schemas by id; [`DirectorySchemas`] are files.
+//! * [`IncrementalProducer`]: folds what arrives into the next state, cycle by cycle; [`ProducerThread`] runs it.
+//! * [`origin`]: which record made a key what it is; [`dead_letters`]: which could not.
 
 pub mod avro;
 mod codes;
+mod dead;
 mod error;
+mod fold;
 mod key;
 mod poison;
+mod position;
+mod producer;
+mod progress;
 mod schemas;
 mod spec;
 
 pub use codes::Code;
+pub use dead::{DeadLetter, SOURCE_VERSION_HEADER, dead_letters, newer_dead_letters};
 pub use error::{Error, Result};
+pub use fold::{Channel, FOLD_PART, FOLD_TYPE, Origin, fold_schema, origin};
 pub use key::{Key, KeyShape};
 pub use poison::Poison;
+pub use position::TopicPosition;
+pub use producer::{Components, IncrementalProducer, ProducerOptions, ProducerThread};
+pub use progress::{Ended, Progress, RecordCounts};
 pub use schemas::{DirectorySchemas, SchemaSource, WIRE_MAGIC, split_wire, write_wire_header};
 pub use spec::{DatasetSpec, Interval, SourceVersions, embedded_specs, load_specs};

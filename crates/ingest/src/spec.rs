@@ -5,6 +5,7 @@
 
 use crate::avro::{AvroSchema, RecordModel};
 use crate::error::{Error, Result};
+use crate::fold::Channel;
 use changelog::TopicSpec;
 use registry::DatasetName;
 use serde::Deserialize;
@@ -71,6 +72,15 @@ impl DatasetSpec {
     #[must_use]
     pub fn dead_topic(&self) -> String {
         format!("{}.dead", self.topic)
+    }
+
+    /// The topic of a channel.
+    #[must_use]
+    pub fn topic_of(&self, channel: Channel) -> String {
+        match channel {
+            Channel::Changes => self.topic.clone(),
+            Channel::Sweep => self.sweep_topic(),
+        }
     }
 
     /// The three topics as they are to be created.

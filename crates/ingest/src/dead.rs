@@ -1,0 +1,198 @@
+//! Dead letters: records that can't be folded, kept in `D.dead` with where they came from and why.
+//!
+//! A dead letter is the record as it was, with headers that begin with `gl-dead-`; any Kafka tool can read it. Its key is its
+//! origin (`["titles",0,17]`), so that a restart which meets the record again writes the same letter again, and compaction
+//! leaves one.
+
+use crate::error::Result;
+use crate::fold::Origin;
+use crate::key::KeyShape;
+use crate::poison::Poison;
+use crate::spec::DatasetSpec;
+use changelog::{
+    Batch, ChangeLog, Header, MAX_RECORD_BYTES, NewRecord, PollLimit, Position, RecordRef,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The header of the source's version of a row.
+pub const SOURCE_VERSION_HEADER: &str = "gl-source-version";
+const TOPIC_HEADER: &str = "gl-dead-topic";
+const PARTITION_HEADER: &str = "gl-dead-partition";
+const OFFSET_HEADER: &str = "gl-dead-offset";
+const REASON_HEADER: &str = "gl-dead-reason";
+const KEY_HEADER: &str = "gl-dead-key";
+/// Present where the record had no value: as a value, null would delete the letter.
+const TOMBSTONE_HEADER: &str = "gl-dead-tombstone";
+/// Present where the value was too large to be kept whole: its size in bytes.
+const CUT_HEADER: &str = "gl-dead-cut";
+
+/// A record that could not be folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The topic it came from.
+    pub topic: String,
+    /// Its partition there.
+    pub partition: u32,
+    /// Its offset there.
+    pub offset: i64,
+    /// The record's own timestamp, in milliseconds since 1970 UTC.
+    pub timestamp_ms: i64,
+    /// Why it could not be folded.
+    pub reason: String,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value, as far as it was kept.
+    pub value: Option<Vec<u8>>,
+    /// Its headers.
+    pub headers: Vec<Header>,
+}
+
+/// The letter for a record of `topic`.
+pub(crate) fn dead_letter(topic: &str, record: &RecordRef<'_>, poison: &Poison) -> NewRecord {
+    /// Room for what is added to the record.
+    const ROOM: usize = 64 << 10;
+    let (partition, offset) = (record.partition, record.offset);
+    let mut letter = NewRecord::new(
+        record.timestamp_ms,
+        serde_json::json!([topic, partition, offset]).to_string(),
+        record.value.unwrap_or_default(),
+    )
+    .with_header(TOPIC_HEADER, topic)
+    .with_header(PARTITION_HEADER, partition.to_string())
+    .with_header(OFFSET_HEADER, offset.to_string())
+    .with_header(REASON_HEADER, poison.to_string());
+    if let Some(key) = record.key {
+        letter = letter.with_header(KEY_HEADER, key);
+    }
+    if record.value.is_none() {
+        letter = letter.with_header(TOMBSTONE_HEADER, "");
+    }
+    letter.headers.extend(
+        record
+            .headers()
+            .map(|(name, value)| (name.to_owned(), value.to_vec())),
+    );
+    let size = |letter: &NewRecord| {
+        letter
+            .headers
+            .iter()
+            .map(|(n, v)| n.len() + v.len() + 6)
+            .sum::<usize>()
+    };
+    let room = MAX_RECORD_BYTES.saturating_sub(size(&letter) + ROOM);
+    if let Some(value) = letter.value.as_mut().filter(|value| value.len() > room) {
+        let whole = value.len().to_string();
+        value.truncate(room);
+        letter = letter.with_header(CUT_HEADER, whole);
+    }
+    letter
+}
+
+impl DeadLetter {
+    fn read(record: &RecordRef<'_>) -> Option<Self> {
+        let text = |name: &str| std::str::from_utf8(record.header(name)?).ok();
+        let headers = record
+            .headers()
+            .filter(|(name, _)| !name.starts_with("gl-dead-"));
+        Some(Self {
+            topic: text(TOPIC_HEADER)?.to_owned(),
+            partition: text(PARTITION_HEADER)?.parse().ok()?,
+            offset: text(OFFSET_HEADER)?.parse().ok()?,
+            timestamp_ms: record.timestamp_ms,
+            reason: text(REASON_HEADER)?.to_owned(),
+            key: record.header(KEY_HEADER).map(<[u8]>::to_vec),
+            value: record
+                .value
+                .filter(|_| record.header(TOMBSTONE_HEADER).is_none())
+                .map(<[u8]>::to_vec),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_vec()))
+                .collect(),
+        })
+    }
+
+    /// The source version in its headers, where there is one that is a number.
+    #[must_use]
+    pub fn source_version(&self) -> Option<i64> {
+        let (_, value) = self
+            .headers
+            .iter()
+            .rfind(|(name, _)| name == SOURCE_VERSION_HEADER)?;
+        std::str::from_utf8(value).ok()?.parse().ok()
+    }
+
+    /// Whether it is a record of the key with that canonical form.
+    #[must_use]
+    pub fn is_of(&self, shape: &KeyShape, canonical_key: &[u8]) -> bool {
+        let parsed = self.key.as_deref().map(|key| shape.parse(key));
+        matches!(parsed, Some(Ok(key)) if key.canonical() == canonical_key)
+    }
+
+    /// Whether the letter may be newer than what made its key, by source version where both have one, else by offset in the
+    /// same partition. What can't be compared counts as newer: somebody should look.
+    #[must_use]
+    pub fn may_be_newer(&self, origin: &Origin, origin_topic: &str) -> bool {
+        match (self.source_version(), origin.source_version) {
+            (Some(ours), Some(stored)) => ours > stored,
+            _ if self.topic == origin_topic && self.partition == origin.partition => {
+                self.offset > origin.offset
+            }
+            _ => true,
+        }
+    }
+}
+
+/// All dead letters of a dataset, by topic, partition and offset; none where the topic is not there yet.
+///
+/// # Errors
+/// Those of the log.
+pub fn dead_letters(log: &dyn ChangeLog, spec: &DatasetSpec) -> Result<Vec<DeadLetter>> {
+    let topic = spec.dead_topic();
+    let mut letters = BTreeMap::new();
+    if log.topic(&topic)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let ends = log.end_offsets(&topic)?;
+    let mut consumer = log.consumer(&topic, &Position::of_all(&log.begin_offsets(&topic)?))?;
+    let mut batch = Batch::new();
+    let is_behind = |positions: &[Position]| {
+        positions.iter().any(|p| {
+            ends.get(p.partition as usize)
+                .is_some_and(|&end| p.offset < end)
+        })
+    };
+    while is_behind(consumer.positions()) {
+        consumer.poll(&mut batch, PollLimit::default(), Duration::from_millis(100))?;
+        for record in batch.records() {
+            let Some(key) = record.key else { continue };
+            match DeadLetter::read(&record) {
+                Some(letter) => letters.insert(key.to_vec(), letter),
+                None => letters.remove(key),
+            };
+        }
+    }
+    let mut letters: Vec<_> = letters.into_values().collect();
+    letters
+        .sort_by(|a, b| (&a.topic, a.partition, a.offset).cmp(&(&b.topic, b.partition, b.offset)));
+    Ok(letters)
+}
+
+/// The dead letters of a key that may be newer than what made it (`origin`, if anything did).
+///
+/// # Errors
+/// Those of the log.
+pub fn newer_dead_letters(
+    log: &dyn ChangeLog,
+    spec: &DatasetSpec,
+    canonical_key: &[u8],
+    origin: Option<&Origin>,
+) -> Result<Vec<DeadLetter>> {
+    let mut letters = dead_letters(log, spec)?;
+    letters.retain(|letter| letter.is_of(spec.model.key(), canonical_key));
+    if let Some(origin) = origin {
+        let topic = spec.topic_of(origin.channel);
+        letters.retain(|letter| letter.may_be_newer(origin, &topic));
+    }
+    Ok(letters)
+}

@@ -1,0 +1,363 @@
+//! The incremental producer of a dataset: what arrived in its topics since the last cycle becomes the next state.
+//!
+//! A cycle reads up to the ends of the topics that it finds at its start and folds record by record: the greatest source
+//! version of a key wins, whatever the order of reading. What can't be folded becomes a dead letter before the position
+//! passes it. Position and origins are published with the data, so a producer that dies anywhere is continued by the
+//! next one with nothing lost and nothing folded twice.
+//!
+//! Records that say what the dataset says already change only the fold's memory. That alone is published within
+//! [`ProducerOptions::publish_fold_after`] cycles; until then confirmations keep the position before it.
+
+mod folder;
+mod plans;
+mod reader;
+mod runner;
+
+pub use runner::ProducerThread;
+
+use crate::error::Result;
+use crate::fold::{FOLD_PART, FOLD_TYPE, fold_schema};
+use crate::progress::{Ended, Progress, RecordCounts};
+use crate::schemas::SchemaSource;
+use crate::spec::DatasetSpec;
+use blobstore::BlobStore;
+use changelog::{ChangeLog, Refusal};
+use dataset::{Cycle, CycleKind, CycleOutcome, Guard, Populated, Publisher, PublisherOptions};
+use folder::Folder;
+use hollow::write::WriteState;
+use plans::Plans;
+use reader::{ChannelReader, Start};
+use registry::Registry;
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a producer works with.
+#[derive(Clone)]
+pub struct Components {
+    /// Where change records come from and dead letters go.
+    pub log: Arc<dyn ChangeLog>,
+    /// Where states go.
+    pub store: Arc<dyn BlobStore>,
+    /// Which of them count.
+    pub registry: Arc<dyn Registry>,
+    /// What records are written with.
+    pub schemas: Arc<dyn SchemaSource>,
+}
+
+/// How a producer works.
+#[derive(Clone)]
+pub struct ProducerOptions {
+    /// How states are published. The part of the fold's memory is added to it.
+    pub publisher: PublisherOptions,
+    /// A cycle ends when it has read this many records, and the next goes on. The first state is always read whole.
+    pub records_per_cycle: u64,
+    /// After how many cycles newer origins are published that come with no change of data, at least 1.
+    pub publish_fold_after: u32,
+}
+
+impl ProducerOptions {
+    /// The defaults: at most a million records a cycle, origins after ten cycles.
+    #[must_use]
+    pub fn new(publisher: PublisherOptions) -> Self {
+        Self {
+            publisher,
+            records_per_cycle: 1_000_000,
+            publish_fold_after: 10,
+        }
+    }
+}
+
+/// Produces one dataset; see the [module](self). One thread drives it: [`cycle`](Self::cycle) by the caller's cadence, or
+/// [`ProducerThread`].
+pub struct IncrementalProducer {
+    publisher: Publisher,
+    folder: Folder,
+    options: ProducerOptions,
+    progress: Arc<Mutex<Progress>>,
+    /// Cycles since there are pending origins.
+    pending_cycles: u32,
+    /// The position before the pending origins.
+    settled: BTreeMap<String, String>,
+    /// What the readers hold is not what was published: begin again from there.
+    needs_reset: bool,
+    now_floor_ms: i64,
+}
+
+impl IncrementalProducer {
+    /// Takes the ownership of the dataset, makes its topics where they are missing, and goes on where the newest state
+    /// stands. With another schema than that state has, the dataset is folded anew from the beginning of its topics.
+    ///
+    /// `now_ms` is the time in milliseconds since 1970 UTC.
+    ///
+    /// # Errors
+    /// [`Error::TopicRecreated`], [`Error::PartitionsAdded`], [`Error::Dataset`] (another producer has it, or the newest
+    /// state can't be loaded), [`Error::Log`].
+    pub fn open(
+        spec: DatasetSpec,
+        components: Components,
+        options: ProducerOptions,
+        now_ms: i64,
+    ) -> Result<Self> {
+        let Components {
+            log,
+            store,
+            registry,
+            schemas,
+        } = components;
+        let spec = Arc::new(spec);
+        for topic in spec.topics() {
+            if log.topic(&topic.name)?.is_none() {
+                match log.create_topic(&topic) {
+                    Err(error) if matches!(error.refusal(), Some(Refusal::TopicExists { .. })) => {}
+                    made => drop(made?),
+                }
+            }
+        }
+        let mut types = spec.model.schemas().to_vec();
+        types.push(fold_schema());
+        let mut publishing = options.publisher.clone();
+        publishing
+            .write
+            .parts
+            .insert(FOLD_TYPE.to_owned(), FOLD_PART.to_owned());
+        publishing.allow_empty = spec.allow_empty;
+        let publisher = Publisher::open(
+            spec.name.clone(),
+            store,
+            registry,
+            types,
+            publishing,
+            now_ms,
+        )?;
+        let plans = Plans::new(Arc::clone(&spec), schemas);
+        let folder = Folder::new(spec, log, plans, Arc::new(AtomicBool::new(false)));
+        let mut producer = Self {
+            now_floor_ms: publisher.now_floor_ms()?,
+            publisher,
+            folder,
+            options,
+            progress: Arc::default(),
+            pending_cycles: 0,
+            settled: BTreeMap::new(),
+            needs_reset: true,
+        };
+        producer.reset()?;
+        Ok(producer)
+    }
+
+    /// Adds a guard; see [`Publisher::add_guard`].
+    pub fn add_guard(&mut self, guard: Box<dyn Guard>) {
+        self.publisher.add_guard(guard);
+    }
+
+    /// What is produced.
+    #[must_use]
+    pub fn spec(&self) -> &DatasetSpec {
+        &self.folder.spec
+    }
+
+    /// The publisher, to look at.
+    #[must_use]
+    pub fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// How the producer is doing, as of the last cycle.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.lock_progress().clone()
+    }
+
+    /// Runs one cycle: folds what lies in the topics when it begins. Returns how it ended; [`Progress`] has the rest.
+    /// `now_ms` is the time in milliseconds since 1970 UTC; one that is before that of an earlier cycle is raised to it.
+    ///
+    /// # Errors
+    /// [`Error::is_lost`]: another producer has taken over, stop. [`Error::TopicRecreated`] and [`Error::PartitionsAdded`]:
+    /// an operator must decide. Anything else may be over at the next cycle, which finds out where it stands by itself.
+    pub fn cycle(&mut self, now_ms: i64) -> Result<Ended> {
+        self.now_floor_ms = self.now_floor_ms.max(now_ms);
+        let outcome = self.run_cycle(self.now_floor_ms);
+        let ended = match &outcome {
+            Ok(ended) => ended.clone(),
+            Err(error) => Ended::Failed(error.to_string()),
+        };
+        self.report(ended);
+        outcome
+    }
+
+    fn run_cycle(&mut self, now_ms: i64) -> Result<Ended> {
+        self.publisher.recover(now_ms)?;
+        if self.needs_reset {
+            self.reset()?;
+        }
+        self.needs_reset = true;
+        let is_first = self.publisher.state().is_none();
+        if !is_first {
+            // A first state keeps the marks of the producer's start, however long it takes to get there.
+            if self.mark_ends()? {
+                self.reset()?;
+            }
+        }
+        let mut publishing = Publishing {
+            is_first,
+            records_max: if is_first {
+                u64::MAX
+            } else {
+                self.options.records_per_cycle
+            },
+            fold_is_due: self.pending_cycles + 1 >= self.options.publish_fold_after,
+            settled: &mut self.settled,
+            progress: &self.progress,
+        };
+        let (folder, publisher) = (&mut self.folder, &mut self.publisher);
+        let cycle = Cycle {
+            now_ms,
+            kind: CycleKind::Incremental,
+        };
+        let outcome = publisher.cycle(cycle, |write| Ok(publishing.populate(folder, write)?))?;
+        let ended = match outcome {
+            CycleOutcome::Announced { version, phases } => {
+                self.folder.pending.clear();
+                self.pending_cycles = 0;
+                self.settled = self.folder.position_tags();
+                self.lock_progress().phases = phases;
+                Ended::Announced(version)
+            }
+            CycleOutcome::Unchanged { version: None, .. } => Ended::Waiting,
+            CycleOutcome::Unchanged { .. } | CycleOutcome::Deferred { .. } => {
+                self.pending_cycles = if self.folder.pending.is_empty() {
+                    0
+                } else {
+                    self.pending_cycles + 1
+                };
+                Ended::Unchanged
+            }
+            CycleOutcome::RolledBack { reason } => return Ok(Ended::RolledBack(chain_of(&reason))),
+            other => return Ok(Ended::RolledBack(format!("{other:?}"))),
+        };
+        self.needs_reset = false;
+        if is_first {
+            self.mark_ends()?;
+        }
+        Ok(ended)
+    }
+
+    /// Goes back to what is published: whatever was read beyond that is read again.
+    fn reset(&mut self) -> Result<()> {
+        let tags;
+        let start = if self.publisher.state().is_some() {
+            tags = self.publisher.newest_tags()?;
+            Start::Tags(&tags)
+        } else {
+            Start::Begin
+        };
+        self.folder.readers = ChannelReader::open_all(&*self.folder.log, &self.folder.spec, start)?;
+        self.folder.pending.clear();
+        self.pending_cycles = 0;
+        self.settled = self.folder.position_tags();
+        self.mark_ends()?;
+        self.needs_reset = false;
+        Ok(())
+    }
+
+    /// Marks the present ends of the topics, and returns whether partitions were added that are not read.
+    fn mark_ends(&mut self) -> Result<bool> {
+        let folder = &mut self.folder;
+        let mut has_grown = false;
+        for reader in &mut folder.readers {
+            has_grown |= reader.mark_end(&*folder.log)?;
+        }
+        Ok(has_grown)
+    }
+
+    fn report(&mut self, ended: Ended) {
+        let failed = matches!(ended, Ended::RolledBack(_) | Ended::Failed(_));
+        let counts = std::mem::take(&mut self.folder.counts);
+        let mut progress = self.lock_progress();
+        progress.version = self.publisher.version();
+        if !failed {
+            progress.records.add(&counts);
+            progress.last_records = counts;
+        }
+        progress.cycles += 1;
+        progress.announced += u64::from(matches!(ended, Ended::Announced(_)));
+        progress.failed += u64::from(failed);
+        progress.ended = ended;
+        progress.now_ms = self.now_floor_ms;
+        progress.behind = self.folder.behind();
+        progress.loading = None;
+        progress.pending = self.folder.pending.len();
+        let position = |reader: &ChannelReader| (reader.channel, reader.position().next);
+        progress.position = self.folder.readers.iter().map(position).collect();
+    }
+
+    fn lock_progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How one cycle populates.
+struct Publishing<'a> {
+    is_first: bool,
+    records_max: u64,
+    fold_is_due: bool,
+    settled: &'a mut BTreeMap<String, String>,
+    progress: &'a Mutex<Progress>,
+}
+
+impl Publishing<'_> {
+    fn populate(&mut self, folder: &mut Folder, write: &mut WriteState) -> Result<Populated> {
+        let progress = self.progress;
+        let is_first = self.is_first;
+        folder.fold(write, self.records_max, &mut |read, left| {
+            if is_first {
+                let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+                progress.loading = Some((read, read + left));
+            }
+        })?;
+        let position = folder.position_tags();
+        let has_keys = folder.pending.values().any(|origin| !origin.deleted);
+        let publishes = if self.is_first {
+            // Deletes alone are no content.
+            has_keys || folder.spec.allow_empty
+        } else {
+            folder.counts.changed > 0 || (self.fold_is_due && !folder.pending.is_empty())
+        };
+        if publishes {
+            folder.write_pending(write)?;
+        } else if folder.pending.is_empty() {
+            self.settled.clone_from(&position);
+        }
+        Ok(Populated {
+            tags: position,
+            confirm_tags: self.settled.clone(),
+            metadata: metadata(&folder.counts),
+            defer_internal: false,
+        })
+    }
+}
+
+fn metadata(counts: &RecordCounts) -> BTreeMap<String, String> {
+    [
+        ("records.read", counts.read),
+        ("records.changed", counts.changed),
+        ("records.dead", counts.dead),
+    ]
+    .map(|(name, count)| (name.to_owned(), count.to_string()))
+    .into()
+}
+
+/// An error with what caused it, on one line.
+fn chain_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,145 @@
+//! Reading a channel of a dataset from where the fold stands.
+
+use crate::error::{Error, Result};
+use crate::fold::Channel;
+use crate::position::TopicPosition;
+use crate::spec::{DatasetSpec, SourceVersions};
+use changelog::{Batch, ChangeLog, Consumer, PollLimit, Refusal};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(super) struct ChannelReader {
+    pub(super) channel: Channel,
+    pub(super) topic: String,
+    consumer: Box<dyn Consumer>,
+    /// Read up to here before the cycle ends.
+    until: Vec<i64>,
+}
+
+/// Where to begin.
+#[derive(Clone, Copy)]
+pub(super) enum Start<'a> {
+    /// At the beginning of the topics.
+    Begin,
+    /// Where these tags say.
+    Tags(&'a BTreeMap<String, String>),
+}
+
+/// How long a poll waits for records that are known to be there.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+impl ChannelReader {
+    /// Opens the channels of a dataset, `D` first.
+    pub(super) fn open_all(
+        log: &dyn ChangeLog,
+        spec: &DatasetSpec,
+        start: Start<'_>,
+    ) -> Result<Vec<Self>> {
+        let mut readers = vec![Self::open(log, spec, Channel::Changes, start)?];
+        if spec.source_versions == SourceVersions::Required {
+            readers.push(Self::open(log, spec, Channel::Sweep, start)?);
+        }
+        Ok(readers)
+    }
+
+    fn open(
+        log: &dyn ChangeLog,
+        spec: &DatasetSpec,
+        channel: Channel,
+        start: Start<'_>,
+    ) -> Result<Self> {
+        let topic = spec.topic_of(channel);
+        let unknown = || Refusal::UnknownTopic {
+            topic: topic.clone(),
+        };
+        let info = log
+            .topic(&topic)?
+            .ok_or_else(|| changelog::Error::from(unknown()))?;
+        let begin = log.begin_offsets(&topic)?;
+        let known = match start {
+            Start::Begin => None,
+            Start::Tags(tags) => TopicPosition::from_tags(tags, channel, &spec.name)?,
+        };
+        let position = match known {
+            Some(known) => known.resume(
+                &info,
+                &begin,
+                spec.source_versions == SourceVersions::Required,
+            )?,
+            None => TopicPosition {
+                id: info.id,
+                next: begin,
+            },
+        };
+        let consumer = log.consumer(&topic, &position.as_start())?;
+        Ok(Self {
+            channel,
+            topic,
+            consumer,
+            until: Vec::new(),
+        })
+    }
+
+    pub(super) fn position(&self) -> TopicPosition {
+        let next = self
+            .consumer
+            .positions()
+            .iter()
+            .map(|position| position.offset)
+            .collect();
+        TopicPosition {
+            id: self.consumer.topic().id,
+            next,
+        }
+    }
+
+    /// Takes the topic's present end as the mark to read up to, and returns whether partitions were added that this reader
+    /// does not read.
+    ///
+    /// # Errors
+    /// [`Error::TopicRecreated`]: the end is that of another topic than the position.
+    pub(super) fn mark_end(&mut self, log: &dyn ChangeLog) -> Result<bool> {
+        let ends = log.end_offsets(&self.topic)?;
+        let known = self.consumer.topic();
+        // Asked second: a topic that is recreated in between is seen.
+        let now = log.topic(&self.topic)?;
+        let now = now.ok_or_else(|| {
+            changelog::Error::from(Refusal::UnknownTopic {
+                topic: self.topic.clone(),
+            })
+        })?;
+        if now.id != known.id {
+            return Err(Error::TopicRecreated {
+                topic: self.topic.clone(),
+                expected: known.id,
+                found: now.id,
+            });
+        }
+        self.until = ends;
+        Ok(now.partitions > known.partitions)
+    }
+
+    /// Offsets between the position and the mark.
+    pub(super) fn behind(&self) -> u64 {
+        let left = |(next, until): (&changelog::Position, &i64)| {
+            u64::try_from(until - next.offset).unwrap_or(0)
+        };
+        self.consumer
+            .positions()
+            .iter()
+            .zip(&self.until)
+            .map(left)
+            .sum()
+    }
+
+    pub(super) fn poll(&mut self, batch: &mut Batch, records: usize) -> Result<usize> {
+        Ok(self.consumer.poll(
+            batch,
+            PollLimit {
+                records,
+                ..PollLimit::default()
+            },
+            PATIENCE,
+        )?)
+    }
+}

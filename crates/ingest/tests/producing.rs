@@ -1,0 +1,340 @@
+//! What a producer promises about positions, first states, topics and its thread.
+
+mod support;
+
+use changelog::{NewRecord, TopicSpec};
+use dataset::tag;
+use ingest::{Channel, Ended, Error, ProducerThread, SourceVersions};
+use std::sync::Arc;
+use std::time::Duration;
+use support::{World, delete, item, key};
+
+#[test]
+fn newer_source_versions_alone_wait_for_a_while_and_the_position_waits_with_them() {
+    let mut world = World::new();
+    world.create_topics();
+    world.send(
+        Channel::Changes,
+        &[item(&world, 1, "en", 1, 1), item(&world, 2, "en", 1, 2)],
+    );
+    let mut producer = world.open(None).unwrap();
+    let Ended::Announced(first) = world.cycle(&mut producer).unwrap() else {
+        panic!("no first version")
+    };
+    assert_eq!(world.cycle(&mut producer).unwrap(), Ended::Unchanged);
+    // The same content again under a newer version: nothing to publish yet.
+    world.send(Channel::Changes, &[item(&world, 1, "en", 5, 1)]);
+    assert_eq!(world.cycle(&mut producer).unwrap(), Ended::Unchanged);
+    assert_eq!(producer.progress().pending, 1);
+    // A restart reads it again, since nothing that is durable has it.
+    drop(producer);
+    let mut producer = world.open(None).unwrap();
+    assert_eq!(world.cycle(&mut producer).unwrap(), Ended::Unchanged);
+    assert_eq!(producer.progress().last_records.confirmed, 1);
+    assert_eq!(world.cycle(&mut producer).unwrap(), Ended::Unchanged);
+    // Within the cycles that are set (three here) it is published, and readers see no change.
+    let before = world.load().unwrap();
+    let Ended::Announced(second) = world.cycle(&mut producer).unwrap() else {
+        panic!("not published")
+    };
+    assert!(second > first);
+    let after = world.load().unwrap();
+    assert_eq!(
+        ingest::origin(&after, key(1, "en").as_bytes())
+            .unwrap()
+            .source_version,
+        Some(5)
+    );
+    let items = |state: &hollow::ReadState| {
+        state
+            .type_state("Item")
+            .unwrap()
+            .ordinals()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(items(&before), items(&after));
+    assert_eq!(producer.progress().pending, 0);
+    // With something that matters it would have gone at once.
+    world.send(
+        Channel::Changes,
+        &[item(&world, 1, "en", 6, 1), item(&world, 2, "en", 6, 3)],
+    );
+    assert!(matches!(
+        world.cycle(&mut producer).unwrap(),
+        Ended::Announced(_)
+    ));
+    assert_eq!(
+        ingest::origin(&world.load().unwrap(), key(1, "en").as_bytes())
+            .unwrap()
+            .source_version,
+        Some(6)
+    );
+    drop(producer);
+    let mut producer = world.open(None).unwrap();
+    assert_eq!(world.cycle(&mut producer).unwrap(), Ended::Unchanged);
+    assert_eq!(producer.progress().last_records.read, 0);
+}
+
+#[test]
+fn a_first_state_waits_for_what_was_there_and_is_not_empty() {
+    let mut world = World::new();
+    let mut producer = world.open(None).unwrap();
+    assert_eq!(world.cycle(&mut producer).unwrap(), Ended::Waiting);
+    // Deletes are no content.
+    world.send(Channel::Changes, &[delete(1, "en", 5)]);
+    assert_eq!(world.cycle(&mut producer).unwrap(), Ended::Waiting);
+    assert_eq!(world.cycle(&mut producer).unwrap(), Ended::Waiting);
+    world.send(
+        Channel::Changes,
+        &[item(&world, 1, "en", 4, 1), item(&world, 2, "en", 4, 1)],
+    );
+    let mut ended = world.cycle(&mut producer).unwrap();
+    if ended == Ended::Waiting {
+        ended = world.cycle(&mut producer).unwrap();
+    }
+    assert!(matches!(ended, Ended::Announced(_)));
+    let state = world.load().unwrap();
+    // The delete was newer.
+    assert_eq!(state.type_state("Item").unwrap().count(), 1);
+    assert!(
+        ingest::origin(&state, key(1, "en").as_bytes())
+            .unwrap()
+            .deleted
+    );
+
+    let mut world = World::with("source_versions = \"required\"\nallow_empty = true");
+    let mut producer = world.open(None).unwrap();
+    assert!(matches!(
+        world.cycle(&mut producer).unwrap(),
+        Ended::Announced(_)
+    ));
+    assert_eq!(world.load().unwrap().type_state("Item").unwrap().count(), 0);
+}
+
+#[test]
+fn many_records_come_in_several_cycles_but_the_first_state_whole() {
+    let mut world = World::new();
+    world.create_topics();
+    let records = |from: i64| {
+        (from..from + 500)
+            .map(|i| item(&world, i, "en", 1, 1))
+            .collect::<Vec<_>>()
+    };
+    world.send(Channel::Changes, &records(0));
+    let mut options = world.options(None);
+    options.records_per_cycle = 100;
+    let mut producer = ingest::IncrementalProducer::open(
+        world.spec.clone(),
+        world.components(),
+        options,
+        world.now_ms,
+    )
+    .unwrap();
+    world.cycle(&mut producer).unwrap();
+    assert_eq!(producer.progress().last_records.read, 500);
+    world.send(Channel::Changes, &records_of(&world, 500..1000));
+    world.cycle(&mut producer).unwrap();
+    assert!(producer.progress().behind > 0, "{:?}", producer.progress());
+    while producer.progress().behind > 0 {
+        world.cycle(&mut producer).unwrap();
+    }
+    assert_eq!(
+        world.load().unwrap().type_state("Item").unwrap().count(),
+        1000
+    );
+}
+
+fn records_of(world: &World, ids: std::ops::Range<i64>) -> Vec<NewRecord> {
+    ids.map(|i| item(world, i, "en", 1, 1)).collect()
+}
+
+#[test]
+fn a_recreated_topic_is_refused_with_a_way_on() {
+    let mut world = World::new();
+    world.create_topics();
+    world.send(Channel::Changes, &[item(&world, 1, "en", 1, 1)]);
+    let mut producer = world.open(None).unwrap();
+    world.cycle(&mut producer).unwrap();
+    let version = producer.progress().version;
+    world.log().delete_topic("items").unwrap();
+    world
+        .log()
+        .create_topic(&TopicSpec::compacted("items", 3))
+        .unwrap();
+    world.send(Channel::Changes, &[item(&world, 1, "en", 9, 2)]);
+    // While it runs: no cycle publishes anything from the new topic.
+    let error = world.cycle(&mut producer).unwrap_err();
+    assert!(matches!(error, Error::TopicRecreated { .. }), "{error}");
+    drop(producer);
+    let error = world.open(None).err().unwrap();
+    assert!(matches!(error, Error::TopicRecreated { .. }), "{error}");
+    assert!(
+        error.to_string().contains("recreated") && error.to_string().contains("new name"),
+        "{error}"
+    );
+    let head = world
+        .home
+        .registry()
+        .dataset(&world.spec.name)
+        .unwrap()
+        .unwrap()
+        .head;
+    assert_eq!(head, version);
+}
+
+#[test]
+fn added_partitions_are_taken_up_where_source_versions_allow_it() {
+    for versions in [SourceVersions::Required, SourceVersions::None] {
+        let required = versions == SourceVersions::Required;
+        let setting = if required { "required" } else { "none" };
+        let mut world = World::with(&format!("source_versions = \"{setting}\""));
+        world.create_topics();
+        world.send(Channel::Changes, &[item(&world, 1, "en", 1, 1)]);
+        let mut producer = world.open(None).unwrap();
+        world.cycle(&mut producer).unwrap();
+        drop(producer);
+        world.log().add_partitions("items", 5).unwrap();
+        let moved = item(&world, 1, "en", 2, 2).to_partition(4);
+        world.send(Channel::Changes, &[moved]);
+        match world.open(None) {
+            Ok(mut producer) if required => {
+                assert!(matches!(
+                    world.cycle(&mut producer).unwrap(),
+                    Ended::Announced(_)
+                ));
+                let origin =
+                    ingest::origin(&world.load().unwrap(), key(1, "en").as_bytes()).unwrap();
+                assert_eq!((origin.partition, origin.source_version), (4, Some(2)));
+            }
+            Err(Error::PartitionsAdded {
+                known: 3, now: 5, ..
+            }) if !required => {}
+            other => panic!("{:?}", other.map(|producer| producer.progress())),
+        }
+    }
+}
+
+#[test]
+fn without_source_versions_a_key_stays_in_its_partition() {
+    let mut world = World::with("source_versions = \"none\"");
+    world.create_topics();
+    let record = |content, partition| {
+        NewRecord {
+            headers: Vec::new(),
+            ..item(&world, 1, "en", 1, content)
+        }
+        .to_partition(partition)
+    };
+    let records = [record(1, 0), record(2, 0), record(3, 1)];
+    world.send(Channel::Changes, &records);
+    let mut producer = world.open(None).unwrap();
+    world.cycle(&mut producer).unwrap();
+    let letters = ingest::dead_letters(&**world.log(), &world.spec).unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(
+        (
+            letters[0].partition,
+            letters[0].reason.contains("partition 0")
+        ),
+        (1, true)
+    );
+    let origin = ingest::origin(&world.load().unwrap(), key(1, "en").as_bytes()).unwrap();
+    assert_eq!(
+        (origin.partition, origin.offset, origin.source_version),
+        (0, 1, None)
+    );
+    let newer = ingest::newer_dead_letters(
+        &**world.log(),
+        &world.spec,
+        key(1, "en").as_bytes(),
+        Some(&origin),
+    )
+    .unwrap();
+    assert_eq!(newer.len(), 1);
+}
+
+#[test]
+fn states_carry_position_and_run_tags() {
+    let mut world = World::new();
+    world.create_topics();
+    world.send(Channel::Changes, &[item(&world, 1, "en", 1, 1)]);
+    let mut producer = world.open(None).unwrap();
+    world.cycle(&mut producer).unwrap();
+    let state = world.load().unwrap();
+    let id = world.log().topic("items").unwrap().unwrap().id;
+    let text = &state.header_tags()["gl.position.changes"];
+    assert!(text.starts_with(&format!("{id}:")), "{text}");
+    assert!(state.header_tags().contains_key("gl.position.sweep"));
+    assert_eq!(
+        state.header_tags()[tag::CYCLE_START],
+        world.now_ms.to_string()
+    );
+    // A clock that jumps back does not stop the producer, nor does it lead `now` back.
+    world.now_ms -= 1_000_000;
+    world.send(Channel::Changes, &[item(&world, 1, "en", 2, 2)]);
+    assert!(matches!(
+        world.cycle(&mut producer).unwrap(),
+        Ended::Announced(_)
+    ));
+    drop(producer);
+    let mut producer = world.open(None).unwrap();
+    world.send(Channel::Changes, &[item(&world, 1, "en", 3, 3)]);
+    assert!(matches!(
+        world.cycle(&mut producer).unwrap(),
+        Ended::Announced(_)
+    ));
+}
+
+#[test]
+fn a_producer_that_lost_its_dataset_stops() {
+    let mut world = World::new();
+    world.create_topics();
+    world.send(Channel::Changes, &[item(&world, 1, "en", 1, 1)]);
+    let mut first = world.open(None).unwrap();
+    world.cycle(&mut first).unwrap();
+    let mut second = world.open(None).unwrap();
+    world.send(Channel::Changes, &[item(&world, 1, "en", 2, 2)]);
+    assert!(world.cycle(&mut first).unwrap_err().is_lost());
+    assert!(matches!(
+        world.cycle(&mut second).unwrap(),
+        Ended::Announced(_)
+    ));
+}
+
+#[test]
+fn a_thread_produces_by_its_cadence_and_stops_when_told() {
+    let mut world = World::new();
+    world.create_topics();
+    world.send(Channel::Changes, &[item(&world, 1, "en", 1, 1)]);
+    let producer = world.open(None).unwrap();
+    let now = world.now_ms;
+    let thread =
+        ProducerThread::start(producer, Duration::from_millis(100), Arc::new(move || now)).unwrap();
+    let until = |what: &str, done: &dyn Fn() -> bool| {
+        let started = std::time::Instant::now();
+        while !done() {
+            assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+            std::thread::yield_now();
+        }
+    };
+    until("the first version", &|| thread.progress().announced == 1);
+    world.send(Channel::Changes, &[item(&world, 2, "en", 1, 1)]);
+    until("the second version", &|| thread.progress().announced == 2);
+    until("more cycles", &|| thread.progress().cycles >= 5);
+    let mut producer = thread.stop().unwrap();
+    assert_eq!(producer.progress().records.changed, 2);
+    // The producer can go on by hand.
+    world.send(Channel::Changes, &[item(&world, 3, "en", 1, 1)]);
+    assert!(matches!(
+        world.cycle(&mut producer).unwrap(),
+        Ended::Announced(_)
+    ));
+    // With a long cadence a wake or a stop does not have to wait.
+    let thread =
+        ProducerThread::start(producer, Duration::from_secs(3600), Arc::new(move || now)).unwrap();
+    until("the first cycle", &|| thread.progress().cycles > 0);
+    let cycles = thread.progress().cycles;
+    thread.wake();
+    until("the woken cycle", &|| thread.progress().cycles > cycles);
+    thread.stop().unwrap();
+}
