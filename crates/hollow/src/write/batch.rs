@@ -7,6 +7,7 @@
 
 use rayon::prelude::*;
 
+use super::compare::Scratch;
 use super::table::hash_bytes;
 use super::types::TypeWriter;
 use crate::Ordinal;
@@ -90,7 +91,7 @@ impl RecordBatch {
     }
 
     fn probe_chunk(&self, writer: &TypeWriter, start: usize, found: &mut [Probe]) {
-        let mut scratch = Vec::new();
+        let mut scratch = Scratch::default();
         let mut recent = [u32::MAX; RECENT];
         let mut expected = None;
         for at in 0..found.len() {
@@ -102,7 +103,7 @@ impl RecordBatch {
                 continue;
             }
             let probe = match expected {
-                Some(ordinal) if writer.record(ordinal, &mut scratch) == Some(record) => {
+                Some(ordinal) if writer.holds(ordinal, record, &mut scratch) => {
                     Probe::Known(ordinal)
                 }
                 _ => {

@@ -45,6 +45,14 @@ impl Links {
         }
     }
 
+    /// The types of an OBJECT's fields; empty for collections.
+    pub(super) fn field_types(&self) -> &[FieldType] {
+        match self {
+            Self::Object { types, .. } => types,
+            _ => &[],
+        }
+    }
+
     /// Whether records can refer to others at all.
     pub(super) fn any(&self) -> bool {
         match self {

@@ -53,13 +53,16 @@
 
 mod batch;
 mod blob;
-mod cycle;
+mod compare;
 mod error;
 mod layout;
 mod links;
 mod options;
 mod ordinals;
+mod parallel;
+mod resolve;
 mod restore;
+mod seal;
 mod sealed;
 mod staged;
 mod state;

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::blob::{Head, Listed, Rows, write_delta_frame, write_main_header, write_part_header};
-use super::cycle::snapshot_frame;
 use super::layout::TypeLayout;
+use super::parallel;
+use super::seal::snapshot_frame;
 use super::state::{Committed, WriteState};
 use crate::read::{Changes, ReadState};
 use crate::schema::Schema;
@@ -169,7 +168,11 @@ impl Sealed {
         };
         self.blob(part)?;
         let types = self.in_part(part).filter(|sealed| sealed.is_changed);
-        write_stream(&head, part, types, out, |sealed, out| {
+        let records = types
+            .clone()
+            .map(|sealed| sealed.added.len() + sealed.removed.len());
+        let parallel = parallel::is_worthwhile(records.sum());
+        write_stream(&head, part, types, out, parallel, |sealed, out| {
             let Some(state) = before.state.type_state(sealed.schema.name()) else {
                 return Ok(());
             };
@@ -199,7 +202,7 @@ impl Sealed {
         }
         self.blob(part)?;
         let types = self.in_part(part);
-        write_stream(&self.head(), part, types, out, |sealed, out| {
+        write_stream(&self.head(), part, types, out, true, |sealed, out| {
             snapshot_frame(sealed, &self.0.state, out)
         })
     }
@@ -248,12 +251,13 @@ impl Sealed {
     }
 }
 
-/// Writes a header and the frames of `types`, which are made in parallel.
+/// Writes a header and the frames of `types`.
 fn write_stream<'a>(
     head: &Head<'_>,
     part: Option<&str>,
     types: impl Iterator<Item = &'a SealedType> + Clone,
     out: &mut impl io::Write,
+    parallel: bool,
     frame: impl Fn(&SealedType, &mut Vec<u8>) -> Result<()> + Sync,
 ) -> io::Result<()> {
     let mut bytes = Vec::new();
@@ -265,14 +269,11 @@ fn write_stream<'a>(
     .map_err(invalid)?;
     out.write_all(&bytes)?;
     let types: Vec<&SealedType> = types.collect();
-    let frames = types
-        .into_par_iter()
-        .map(|sealed| {
-            let mut bytes = Vec::new();
-            frame(sealed, &mut bytes).map(|()| bytes)
-        })
-        .collect::<Result<Vec<_>>>()
-        .map_err(invalid)?;
+    let frames = parallel::map(types.len(), parallel, |at| {
+        let mut bytes = Vec::new();
+        frame(types[at], &mut bytes).map(|()| bytes)
+    })
+    .map_err(invalid)?;
     frames.iter().try_for_each(|frame| out.write_all(frame))
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::batch::{Probe, RecordBatch};
+use super::compare::Scratch;
 use super::links::{Links, Path, key_bytes, key_value_bytes};
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
@@ -59,7 +60,7 @@ pub struct WriteState {
     /// Reference counts changed by the open cycle's seal: type, ordinal, up.
     pub(super) reference_log: Vec<(u32, Ordinal, bool)>,
     tags: BTreeMap<String, String>,
-    scratch: Vec<u8>,
+    scratch: Scratch,
     key: Vec<u8>,
 }
 
@@ -118,7 +119,7 @@ impl WriteState {
             counts_references: false,
             reference_log: Vec::new(),
             tags: BTreeMap::new(),
-            scratch: Vec::new(),
+            scratch: Scratch::default(),
             key: Vec::new(),
         })
     }

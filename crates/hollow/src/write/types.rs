@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::compare::{self, Scratch};
 use super::layout::{self, MAX_SHARDS, TypeLayout};
 use super::links::{Links, Path};
 use super::options::WriteOptions;
@@ -106,11 +107,22 @@ impl TypeWriter {
         &self,
         hash: u32,
         record: &[u8],
-        scratch: &mut Vec<u8>,
+        scratch: &mut Scratch,
     ) -> Option<Ordinal> {
-        self.table.find(hash, |ordinal| {
-            self.record(ordinal, scratch) == Some(record)
-        })
+        self.table
+            .find(hash, |ordinal| self.holds(ordinal, record, scratch))
+    }
+
+    /// Whether the record of this ordinal, staged or committed, has this content.
+    #[inline]
+    pub(super) fn holds(&self, ordinal: Ordinal, record: &[u8], scratch: &mut Scratch) -> bool {
+        match (self.cycle.staged.get(ordinal), &self.state) {
+            (Some(staged), _) => staged == record,
+            (None, Some(state)) => {
+                compare::holds(state, self.links.field_types(), ordinal, record, scratch)
+            }
+            (None, None) => false,
+        }
     }
 
     /// Takes a record in that is in neither the committed state nor the cycle.

@@ -169,7 +169,9 @@ fn populate(writer: &mut WriteState, step: &Step) {
     match step {
         Step::Total(trees) => {
             writer.begin_total();
-            trees.iter().for_each(|tree| drop(add(writer, tree)));
+            trees.iter().for_each(|tree| {
+                add(writer, tree);
+            });
         }
         Step::Incremental(changes) => {
             writer.begin_incremental();
@@ -196,7 +198,9 @@ fn populate(writer: &mut WriteState, step: &Step) {
                         fields
                             .iter()
                             .filter(|field| field.is_record())
-                            .for_each(|field| drop(add(writer, field)));
+                            .for_each(|field| {
+                                add(writer, field);
+                            });
                     }
                 }
             }

@@ -1,22 +1,14 @@
-//! Sealing a cycle: from what was added and deleted to the next state and its blobs.
+//! Resolving a cycle: from what was added, upserted and deleted to what the next state holds.
+//!
+//! A total cycle keeps what was added. An incremental one follows references: upserted records and what they lead to
+//! come in, deleted ones go with every child that nothing refers to any more. What comes out are, for each type, the
+//! records that are added and those that are removed; everything after this is arithmetic on them.
 
-use std::sync::Arc;
-
-use rayon::prelude::*;
-
-use super::blob::{
-    Head, Listed, Rows, write_delta_frame, write_main_header, write_part_header,
-    write_snapshot_frame,
-};
-use super::links::{hash_key, key_bytes};
-use super::sealed::{Parts, Sealed, SealedType};
-use super::state::{Committed, TypeId, WriteState, record_key};
+use super::links::key_bytes;
+use super::state::{TypeId, WriteState, record_key};
 use super::table::hash_bytes;
 use super::types::{Mark, TypeWriter};
-use super::{WriteError, blob};
-use crate::blob::BlobSet;
-use crate::read::{Changes, Filter, ReadState, TypeChanges};
-use crate::sums::{ChainSum, TypeSum};
+use super::{WriteError, parallel};
 use crate::{Ordinal, Result};
 
 impl WriteState {
@@ -34,38 +26,15 @@ impl WriteState {
         if self.options.unique_keys {
             self.check_keys(is_total)?;
         }
-        let options = &self.options;
-        self.types
-            .par_iter_mut()
-            .for_each(|writer| writer.plan(options));
+        let (options, parallel) = (&self.options, self.is_large());
+        parallel::for_each(&mut self.types, parallel, |writer| writer.plan(options));
         Ok(())
-    }
-
-    /// Writes the resolved cycle's blobs and reads them back.
-    pub(super) fn seal_cycle(
-        &mut self,
-        random_tag: i64,
-        header_tags: Vec<(String, String)>,
-    ) -> Result<Sealed> {
-        let chain_sum = self.sealed_sum();
-        let blobs = Arc::new(self.write_blobs(random_tag, &header_tags)?);
-        let (state, changes) = self.read_back(&blobs)?;
-        self.verify(&state)?;
-        Ok(Sealed::new(
-            self,
-            random_tag,
-            header_tags,
-            state,
-            changes,
-            blobs,
-            chain_sum,
-        ))
     }
 
     /// Everything staged stays, and everything committed that was not added again goes.
     fn resolve_total(&mut self) {
         let counts_references = self.counts_references;
-        self.types.par_iter_mut().for_each(|writer| {
+        parallel::for_each(&mut self.types, true, |writer| {
             let cycle = &mut writer.cycle;
             cycle.live = vec![true; cycle.staged.len()];
             list_added(writer);
@@ -238,7 +207,7 @@ impl WriteState {
     /// Every reference of a new record must lead to a record of the sealed state; where references are counted, no
     /// removed record may be referred to either.
     fn check_references(&self) -> Result<(), WriteError> {
-        (0..self.types.len()).into_par_iter().try_for_each(|at| {
+        parallel::map(self.types.len(), self.is_large(), |at| {
             let writer = &self.types[at];
             let mut dangling = None;
             if writer.links.any() {
@@ -260,6 +229,7 @@ impl WriteState {
                 Err(self.dangling(from, to, ordinal))
             })
         })
+        .map(drop)
     }
 
     fn referring_type(&self, target: usize) -> usize {
@@ -294,7 +264,7 @@ impl WriteState {
 
     /// No two records of the sealed state may have one key. Only added records can bring a second one.
     fn check_keys(&self, is_total: bool) -> Result<(), WriteError> {
-        (0..self.types.len()).into_par_iter().try_for_each(|at| {
+        parallel::map(self.types.len(), self.is_large(), |at| {
             let writer = &self.types[at];
             let Some(paths) = &writer.key else {
                 return Ok(());
@@ -325,194 +295,7 @@ impl WriteState {
             }
             Ok(())
         })
-    }
-
-    /// The chain sum of the sealed state, from the committed one by the change.
-    fn sealed_sum(&self) -> ChainSum {
-        let base = self
-            .committed
-            .as_ref()
-            .map_or(ChainSum::EMPTY, |committed| committed.chain_sum);
-        let changes = self.types.par_iter().map(|writer| {
-            let sums = TypeSum::new(writer.schema.name());
-            let mut sum = ChainSum::EMPTY;
-            writer
-                .added()
-                .for_each(|(ordinal, record)| sum.add(sums.record(ordinal, record)));
-            writer
-                .cycle
-                .removed
-                .iter()
-                .for_each(|(ordinal, record)| sum.remove(sums.record(ordinal, record)));
-            sum
-        });
-        let change = changes.reduce(|| ChainSum::EMPTY, |a, b| ChainSum(a.0.wrapping_add(b.0)));
-        ChainSum(base.0.wrapping_add(change.0))
-    }
-
-    /// The delta to the sealed state; for the first state of a chain its snapshot.
-    fn write_blobs(&self, random_tag: i64, header_tags: &[(String, String)]) -> Result<Parts> {
-        let frames: Vec<Option<Vec<u8>>> = (0..self.types.len())
-            .into_par_iter()
-            .map(|at| self.write_frame(at))
-            .collect::<Result<_>>()?;
-        let origin_tag = self
-            .committed
-            .as_ref()
-            .map_or(-1, |committed| committed.state.tag());
-        let head = Head {
-            origin_tag,
-            destination_tag: random_tag,
-            header_tags,
-        };
-        let mut parts = Parts::new();
-        for part in std::iter::once(None).chain(self.parts.iter().map(Some)) {
-            let in_part = || {
-                self.types
-                    .iter()
-                    .zip(&frames)
-                    .filter_map(move |(writer, frame)| {
-                        Some((
-                            &*writer.schema,
-                            frame.as_ref().filter(|_| writer.part.as_ref() == part)?,
-                        ))
-                    })
-            };
-            let mut out = Vec::new();
-            let schemas = in_part().map(|(schema, _)| schema);
-            match part {
-                None => write_main_header(&head, schemas, &mut out)?,
-                Some(part) => write_part_header(&head, part, schemas, &mut out)?,
-            }
-            in_part().for_each(|(_, frame)| out.extend_from_slice(frame));
-            parts.insert(part.cloned(), out);
-        }
-        Ok(parts)
-    }
-
-    /// The frame of a type in the delta, `None` if it did not change; in the first snapshot every type has one.
-    fn write_frame(&self, at: usize) -> Result<Option<Vec<u8>>> {
-        let writer = &self.types[at];
-        let Some(layout) = &writer.cycle.layout else {
-            return Ok(None);
-        };
-        let place = |element: Ordinal| self.element_hash(writer, element);
-        let rows = writer.staged_rows(
-            writer
-                .hash_key
-                .is_some()
-                .then_some(&place as blob::HashKey<'_>),
-        );
-        let mut out = Vec::new();
-        if self.committed.is_none() {
-            let mut words = vec![0_u64; (layout.max_ordinal + 1) as usize / 64 + 1];
-            for (ordinal, _) in writer.added() {
-                words[ordinal as usize / 64] |= 1 << (ordinal % 64);
-            }
-            let populated = words.into_iter().enumerate().filter(|&(_, word)| word != 0);
-            write_snapshot_frame(&writer.schema, layout, rows, populated, &mut out)?;
-        } else if writer.is_changed() {
-            let added: Vec<Ordinal> = writer.added().map(|(ordinal, _)| ordinal).collect();
-            let listed = Listed {
-                removed: &writer.cycle.removed.ordinals,
-                added: &added,
-            };
-            write_delta_frame(
-                &writer.schema,
-                layout,
-                &layout.shards,
-                rows,
-                listed,
-                &mut out,
-            )?;
-        } else {
-            return Ok(None);
-        }
-        Ok(Some(out))
-    }
-
-    /// The hash by which an element of a SET, or a key of a MAP, is placed.
-    fn element_hash(&self, writer: &TypeWriter, element: Ordinal) -> Result<i32, WriteError> {
-        let null = || WriteError::NullHashKey {
-            type_name: writer.schema.name().to_owned(),
-            ordinal: element,
-        };
-        let (element_type, paths) = writer.hash_key.as_ref().ok_or_else(null)?;
-        let mut scratch = Vec::new();
-        let record = self.types[*element_type]
-            .record(element, &mut scratch)
-            .ok_or_else(null)?;
-        hash_key(&self.types, paths, record).ok_or_else(null)
-    }
-
-    /// Reads the own delta, or the first snapshot, the way every reader does.
-    fn read_back(&self, blobs: &Parts) -> Result<(ReadState, Changes)> {
-        let parts: Vec<(&str, &[u8])> = blobs
-            .iter()
-            .filter_map(|(part, bytes)| Some((part.as_deref()?, bytes.as_slice())))
-            .collect();
-        let set = BlobSet {
-            main: blobs.get(&None).map_or(&[], Vec::as_slice),
-            parts: &parts,
-        };
-        match &self.committed {
-            Some(Committed { state, .. }) => state.apply(set),
-            None => {
-                let state = ReadState::from_snapshot(set, &Filter::all())?;
-                let types = self.types.iter().map(|writer| TypeChanges {
-                    type_name: writer.schema.name().to_owned(),
-                    removed: Vec::new(),
-                    added: writer.added().map(|(ordinal, _)| ordinal).collect(),
-                });
-                Ok((
-                    state,
-                    Changes {
-                        types: types.collect(),
-                    },
-                ))
-            }
-        }
-    }
-
-    /// The state that was read back must hold as many records of each type as were written.
-    fn verify(&self, state: &ReadState) -> Result<(), WriteError> {
-        self.types.iter().try_for_each(|writer| {
-            let expected = writer.stats.count as usize - writer.cycle.removed.len();
-            let found = state
-                .type_state(writer.schema.name())
-                .map(|state| state.count());
-            if found == Some(expected) {
-                return Ok(());
-            }
-            Err(WriteError::Verification {
-                type_name: writer.schema.name().to_owned(),
-                what: "the number of records that its own delta leads to",
-            })
-        })
-    }
-
-    /// What the sealed state's blobs need of each type.
-    pub(super) fn sealed_types(&self) -> Vec<SealedType> {
-        let sealed = |writer: &TypeWriter| {
-            Some(SealedType {
-                schema: writer.schema.clone(),
-                part: writer.part.clone(),
-                layout: writer.cycle.layout.clone()?,
-                is_changed: writer.is_changed(),
-                added: writer.added().map(|(ordinal, _)| ordinal).collect(),
-                removed: writer.cycle.removed.ordinals.clone(),
-            })
-        };
-        self.types.iter().filter_map(sealed).collect()
-    }
-
-    pub(super) fn commit_types(&mut self, state: &ReadState) {
-        let options = &self.options;
-        self.types.par_iter_mut().for_each(|writer| {
-            if let Some(state) = state.type_state(writer.schema.name()) {
-                writer.commit(state.clone(), options);
-            }
-        });
+        .map(drop)
     }
 }
 
@@ -534,25 +317,4 @@ fn removed_references(writer: &TypeWriter) -> Vec<(usize, Ordinal)> {
             .for_each(record, |target, child| references.push((target, child)));
     }
     references
-}
-
-/// All rows of a state's type, for its snapshot.
-pub(super) fn snapshot_frame(
-    sealed: &SealedType,
-    state: &ReadState,
-    out: &mut Vec<u8>,
-) -> Result<()> {
-    let Some(type_state) = state.type_state(sealed.schema.name()) else {
-        return Ok(());
-    };
-    let words = type_state
-        .populated_words()
-        .map(|(first, word)| (first as usize / 64, word));
-    write_snapshot_frame(
-        &sealed.schema,
-        &sealed.layout,
-        Rows::State(type_state),
-        words,
-        out,
-    )
 }

@@ -1,0 +1,34 @@
+//! Work on several types at once, where it pays: waking threads up costs more than a small cycle.
+
+use rayon::prelude::*;
+
+/// Records that a cycle must touch for threads to pay.
+const WORTHWHILE: usize = 8192;
+
+/// Whether work on this many records is worth threads.
+pub(super) fn is_worthwhile(records: usize) -> bool {
+    records >= WORTHWHILE
+}
+
+/// Calls `each` for every item.
+pub(super) fn for_each<T: Send>(items: &mut [T], parallel: bool, each: impl Fn(&mut T) + Sync) {
+    if parallel {
+        items.par_iter_mut().for_each(&each);
+    } else {
+        items.iter_mut().for_each(each);
+    }
+}
+
+/// The results of `each` for 0 to `count`, in order; of several errors the first.
+pub(super) fn map<T: Send, E: Send>(
+    count: usize,
+    parallel: bool,
+    each: impl Fn(usize) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    if parallel {
+        let results: Vec<Result<T, E>> = (0..count).into_par_iter().map(&each).collect();
+        results.into_iter().collect()
+    } else {
+        (0..count).map(each).collect()
+    }
+}
