@@ -28,11 +28,11 @@ pub fn words_for(bits: u64) -> u64 {
 pub fn get(words: &[u64], offset: usize, width: u32) -> u64 {
     let word = offset >> 6;
     let shift = (offset & 63) as u32;
-    let mut value = words.get(word).map_or(0, |low| low >> shift);
-    if shift + width > 64 {
-        value |= words.get(word + 1).map_or(0, |high| high << (64 - shift));
+    // Both words are read even if one would do: which elements lie across two is as good as random.
+    if let Some(&[low, high]) = words.get(word..).and_then(|words| words.first_chunk()) {
+        return (low >> shift | high << 1 << (63 - shift)) & mask(width);
     }
-    value & mask(width)
+    words.get(word).map_or(0, |low| low >> shift) & mask(width)
 }
 
 /// Overwrites the element of `width` bits (0 to 64) at bit `offset` with the low bits of `value`.

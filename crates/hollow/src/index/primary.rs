@@ -7,7 +7,7 @@ use crate::codec::varint::{zigzag_int, zigzag_long};
 use crate::content::{ContentChanges, intersection};
 use crate::error::Result;
 use crate::key::KeyValue;
-use crate::read::{Changed, Changes, ObjectView, Raw, ReadState, TypeState};
+use crate::read::{Changed, Changes, ObjectView, ReadState, TypeState};
 use crate::schema::{FieldType, KeyPath};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -322,7 +322,7 @@ impl PrimaryKeyIndex {
         self.key
             .root()
             .object(ordinal)
-            .filter(|view| view.raw(field) == Raw::Fixed(stored))
+            .filter(|view| view.is_number(field, stored))
     }
 
     #[inline]

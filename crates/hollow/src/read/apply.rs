@@ -83,10 +83,8 @@ pub(super) fn apply(old: &TypeState, frame: &TypeFrame<'_>) -> Result<(TypeState
         new.pages.set(
             edit.page,
             Page {
-                words: edited.words,
-                populated: edited.populated,
-                present: edited.present,
                 layout,
+                ..edited.page
             },
         );
     }

@@ -9,7 +9,6 @@ use super::source::{CollectionSource, ObjectSource};
 use super::type_state::TypeState;
 use crate::codec::bits;
 use crate::error::{Error, Result};
-use std::sync::Arc;
 
 /// A row of a delta and the ordinal that it is for.
 #[derive(Clone, Copy, Debug)]
@@ -43,11 +42,9 @@ impl Edit<'_> {
     }
 }
 
-/// A page rebuilt; the layout is that of the old page or a new one.
+/// A page rebuilt; its layout is that of the old page or a new one.
 pub(super) struct Edited {
-    pub(super) words: Arc<[u64]>,
-    pub(super) populated: u64,
-    pub(super) present: u64,
+    pub(super) page: Page,
     pub(super) layout: Option<Layout>,
 }
 
@@ -95,25 +92,25 @@ impl<'a> Editor<'a> {
         let kept = edit.old.populated & !edit.removed & !added;
         if kept | added == 0 {
             return Ok(Edited {
-                words: Arc::default(),
-                populated: 0,
-                present: 0,
+                page: Page::default(),
                 layout: None,
             });
         }
-        if added == 0 && edit.old.present.count_ones() <= 2 * kept.count_ones() {
-            return Ok(Edited {
-                words: edit.old.words.clone(),
-                populated: kept,
-                present: edit.old.present,
-                layout: None,
-            });
-        }
+        let has_ends = self.state.shape.has_ends();
         let old = if edit.old.populated == 0 {
             edit.old.with(&self.empty)
         } else {
             edit.old.with(self.state.layouts.get(edit.old.layout))
         };
+        if added == 0 && (!has_ends || old.present().count_ones() <= 2 * kept.count_ones()) {
+            return Ok(Edited {
+                page: Page {
+                    populated: kept,
+                    ..edit.old.clone()
+                },
+                layout: None,
+            });
+        }
         let layout = match (self.source, &*self.state.shape) {
             (Source::Object(source), Shape::Object(shape)) => {
                 self.object(edit, old, kept, source, shape, scratch)?
@@ -122,9 +119,7 @@ impl<'a> Editor<'a> {
             (Source::Object(_), _) => None,
         };
         Ok(Edited {
-            words: Arc::from(scratch.words.as_slice()),
-            populated: kept | added,
-            present: kept | added,
+            page: Page::new(&mut scratch.words, kept | added, 0, has_ends),
             layout,
         })
     }
@@ -239,7 +234,7 @@ impl<'a> Editor<'a> {
             total += end - start;
         }
         total += old.variable_total(Some(END), false) as u64;
-        for row in rows(old.present & !kept) {
+        for row in rows(old.present() & !kept) {
             let (start, end) = old.elements(row);
             total -= u64::from(end - start);
         }
@@ -285,7 +280,7 @@ fn kept_bytes(shape: &ObjectShape, old: &PageView<'_>, kept: u64) -> usize {
     let Some(last) = shape.variable.last().map(|&field| field as usize) else {
         return 0;
     };
-    let gone: usize = rows(old.present & !kept)
+    let gone: usize = rows(old.present() & !kept)
         .map(|row| old.variable_end(row, last).0 - old.variable_start(shape, row))
         .sum();
     old.variable_total(Some(last), true) - gone
@@ -367,11 +362,16 @@ fn patch_object(
     let mut from = 0;
     let mut next_kept = kept;
     let mut index = 0;
-    for row in rows((old.present & !kept) | added) {
+    let gone = if last.is_some() {
+        old.present() & !kept
+    } else {
+        0
+    };
+    for row in rows(gone | added) {
         let before = (1u64 << row) - 1;
         let (start, end) = match last {
             None => (0, 0),
-            Some(_) if old.present & before == 0 && !old.is_present(row) => (0, 0),
+            Some(_) if old.present() & before == 0 && !old.is_present(row) => (0, 0),
             Some(last) => {
                 let start = old.variable_start(shape, row);
                 let end = match old.is_present(row) {
@@ -522,7 +522,7 @@ fn rebuild_collection(
     let mut pending = (0, 0);
     let mut start = 0;
     let mut index = 0;
-    for row in rows(old.present | added) {
+    for row in rows(old.present() | added) {
         let mut size = 0;
         if old.is_present(row) {
             let old_end = old.slot(row, END) as usize;

@@ -224,6 +224,14 @@ impl Shape {
         }
     }
 
+    /// Whether rows have end offsets, so that a row's values start where those of the row before end.
+    pub(crate) fn has_ends(&self) -> bool {
+        match self {
+            Self::Object(object) => object.last != NONE,
+            _ => true,
+        }
+    }
+
     fn kind(&self, slot: usize) -> SlotKind {
         match self {
             Self::Object(object) => object.kinds[slot],

@@ -116,6 +116,19 @@ impl<'a> ObjectView<'a> {
             .flatten()
     }
 
+    /// Whether an INT, LONG or REFERENCE field holds this stored value.
+    #[inline]
+    pub(crate) fn is_number(&self, field: usize, stored: u64) -> bool {
+        let Some(slot) = self.page.layout.slots.get(field) else {
+            return false;
+        };
+        let at = self.row * self.page.layout.row_bits + slot.offset;
+        let value = bits::get(self.page.words, at as usize, u32::from(slot.width));
+        matches!(slot.kind, SlotKind::Number(_))
+            && value == stored
+            && stored != bits::mask(u32::from(slot.width))
+    }
+
     /// Whether a field is null, whatever its type.
     pub fn is_null(&self, field: usize) -> bool {
         matches!(self.raw(field), Raw::Null)

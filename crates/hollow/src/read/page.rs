@@ -8,7 +8,7 @@
 //! The bitmap of populated ordinals and the number of the layout stand beside the pointer in the directory, so that a
 //! look-up of one value touches one line of the page, and a record is removed without touching the page: what it leaves
 //! stays in the words, as a row that is present but not populated, until the page is rebuilt for something else or half
-//! of it is such remains. Rows that are not present are zero.
+//! of it is such remains. Where rows have end offsets and not all 64 are present, the last word says which are.
 
 use super::layout::{END, Layout, NONE, ObjectShape};
 use crate::codec::bits;
@@ -23,17 +23,35 @@ pub(crate) struct Page {
     pub(crate) words: Arc<[u64]>,
     /// Bit i: row i holds a record.
     pub(crate) populated: u64,
-    /// Bit i: row i holds a record or the remains of one.
-    pub(crate) present: u64,
     pub(crate) layout: u32,
+    /// Whether the last word is no bitmap of the rows that are present: because all are, or because rows of this type
+    /// have no end offsets, so that nobody needs to know.
+    pub(crate) is_full: bool,
 }
 
 impl Page {
+    /// A page of these rows, of which `words` lacks the bitmap yet.
+    pub(crate) fn new(words: &mut Vec<u64>, populated: u64, layout: u32, has_ends: bool) -> Self {
+        if populated == 0 {
+            return Self::default();
+        }
+        let is_full = !has_ends || populated == u64::MAX;
+        if !is_full {
+            words.push(populated);
+        }
+        Self {
+            words: Arc::from(words.as_slice()),
+            populated,
+            layout,
+            is_full,
+        }
+    }
+
     #[inline]
     pub(crate) fn with<'a>(&'a self, layout: &'a Layout) -> PageView<'a> {
         PageView {
             words: &self.words,
-            present: self.present,
+            is_full: self.is_full,
             layout,
         }
     }
@@ -41,9 +59,7 @@ impl Page {
     /// Whether both have the same words, shared, so that a row populated in both is equal.
     #[inline]
     pub(crate) fn shares_words(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.words, &other.words)
-            && self.present == other.present
-            && self.layout == other.layout
+        Arc::ptr_eq(&self.words, &other.words) && self.layout == other.layout
     }
 }
 
@@ -51,14 +67,23 @@ impl Page {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageView<'a> {
     pub(crate) words: &'a [u64],
-    pub(crate) present: u64,
+    pub(crate) is_full: bool,
     pub(crate) layout: &'a Layout,
 }
 
 impl<'a> PageView<'a> {
     #[inline]
     pub(crate) fn is_present(&self, row: u32) -> bool {
-        self.present >> row & 1 != 0
+        self.present() >> row & 1 != 0
+    }
+
+    /// The rows that hold a record or the remains of one; all where rows have no end offsets.
+    #[inline]
+    pub(crate) fn present(&self) -> u64 {
+        if self.is_full {
+            return u64::MAX;
+        }
+        self.words.last().copied().unwrap_or(0)
     }
 
     /// The stored value of a slot.
@@ -75,7 +100,7 @@ impl<'a> PageView<'a> {
     /// The row before `row` that is present.
     #[inline]
     pub(crate) fn row_before(&self, row: u32) -> Option<u32> {
-        let before = self.present & ((1u64 << row) - 1);
+        let before = self.present() & ((1u64 << row) - 1);
         before.checked_ilog2()
     }
 
@@ -141,7 +166,7 @@ impl<'a> PageView<'a> {
 
     /// Bytes (OBJECT) or elements (collections) behind the rows; `last` is the slot that holds the end offsets.
     pub(crate) fn variable_total(&self, last: Option<usize>, is_object: bool) -> usize {
-        let (Some(slot), Some(row)) = (last, self.present.checked_ilog2()) else {
+        let (Some(slot), Some(row)) = (last, self.present().checked_ilog2()) else {
             return 0;
         };
         if is_object {

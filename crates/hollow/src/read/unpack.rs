@@ -8,7 +8,6 @@ use super::snapshot::{Decoder, clear};
 use super::source::{CollectionSource, Column, ObjectSource};
 use crate::codec::bits;
 use crate::error::{Error, Result};
-use std::sync::Arc;
 
 /// Which rows make a page.
 #[derive(Clone, Copy)]
@@ -117,7 +116,7 @@ pub(super) fn object_page(
             for row in rows(!populated) {
                 clear(words, row as usize * row_bits, row_bits);
             }
-            return Ok(page(words, populated, 0));
+            return Ok(Page::new(words, populated, 0, false));
         }
     }
     scratch.load(decoder, place, from_bits);
@@ -179,7 +178,7 @@ pub(super) fn object_page(
         }
     }
     words.truncate(row_bits + length.div_ceil(8));
-    let made = page(&words, populated, end_bits);
+    let made = Page::new(&mut words, populated, end_bits, !variable.is_empty());
     scratch.words = words;
     Ok(made)
 }
@@ -197,18 +196,6 @@ fn copy(from: &[u64], from_at: usize, to: &mut [u64], to_at: usize, length: usiz
             bits::get(from, from_at + done, width),
         );
         done += width as usize;
-    }
-}
-
-fn page(words: &[u64], populated: u64, end_bits: u32) -> Page {
-    if populated == 0 {
-        return Page::default();
-    }
-    Page {
-        words: Arc::from(words),
-        populated,
-        present: populated,
-        layout: end_bits,
     }
 }
 
@@ -310,7 +297,7 @@ pub(super) fn collection_page(
     }
     flush(&mut words, pending_shard, pending_from, pending, length);
     words.truncate(row_bits + (length as usize * element_bits).div_ceil(64));
-    let made = page(&words, populated, end_bits);
+    let made = Page::new(&mut words, populated, end_bits, true);
     scratch.words = words;
     Ok(made)
 }
