@@ -173,6 +173,22 @@ impl ObjectRecord {
         );
     }
 
+    /// Sets a field from a stored value of its own type.
+    pub(crate) fn set_stored(&mut self, field: usize, value: super::Stored<'_>) {
+        self.values[field] = match value {
+            super::Stored::Null => Value::Null,
+            super::Stored::Fixed(stored) => Value::Fixed(stored),
+            super::Stored::Variable(bytes) => {
+                let start = self.variable.len();
+                self.variable.extend_from_slice(bytes);
+                Value::Variable {
+                    start,
+                    end: self.variable.len(),
+                }
+            }
+        };
+    }
+
     fn set(&mut self, field: usize, expected: FieldType, value: Value) {
         let actual = self.types[field];
         assert!(

@@ -55,6 +55,7 @@ mod batch;
 mod blob;
 mod compare;
 mod error;
+mod evolve;
 mod layout;
 mod links;
 mod options;

@@ -16,6 +16,9 @@ impl WriteState {
     pub(super) fn resolve_cycle(&mut self, is_total: bool) -> Result<()> {
         if is_total {
             self.resolve_total();
+            if self.evolving.is_some() {
+                self.resolve_evolved();
+            }
         } else {
             self.resolve_incremental()?;
         }

@@ -22,7 +22,12 @@ impl WriteState {
     /// or without its optional parts, has fewer); [`WriteError::DuplicateKey`] if keys must be unique and the state's
     /// are not; errors of [`WriteState::new`].
     pub fn restore(state: &ReadState, schemas: Vec<Schema>, options: WriteOptions) -> Result<Self> {
-        expect_same_schemas(state, &schemas)?;
+        match expect_same_schemas(state, &schemas) {
+            Err(WriteError::EndsChain { .. }) if options.java_schema_change => {
+                return Self::restore_evolved(state, schemas, options);
+            }
+            checked => checked?,
+        }
         let mut writer = Self::new(schemas, options)?;
         let (allocation, partitioned) = (writer.options.ordinals, writer.options.partitioned);
         let sums = writer.types.par_iter_mut().map(|ty| {

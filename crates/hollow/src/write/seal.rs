@@ -17,6 +17,24 @@ use crate::read::{Changes, Filter, ReadState, TypeChanges};
 use crate::sums::{ChainSum, TypeSum};
 use crate::{Ordinal, Result};
 
+/// What is written from staged records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blob {
+    Snapshot,
+    Delta,
+}
+
+fn with_set<R>(blobs: &Parts, read: impl FnOnce(BlobSet<'_>) -> R) -> R {
+    let parts: Vec<(&str, &[u8])> = blobs
+        .iter()
+        .filter_map(|(part, bytes)| Some((part.as_deref()?, bytes.as_slice())))
+        .collect();
+    read(BlobSet {
+        main: blobs.get(&None).map_or(&[], Vec::as_slice),
+        parts: &parts,
+    })
+}
+
 impl WriteState {
     /// Whether the cycle changes so many records that threads pay.
     pub(super) fn is_large(&self) -> bool {
@@ -31,8 +49,18 @@ impl WriteState {
         header_tags: Vec<(String, String)>,
     ) -> Result<Sealed> {
         let chain_sum = self.sealed_sum();
-        let blobs = Arc::new(self.write_blobs(random_tag, &header_tags)?);
-        let (state, changes) = self.read_back(&blobs)?;
+        let kind = if self.committed.is_none() {
+            Blob::Snapshot
+        } else {
+            Blob::Delta
+        };
+        let blobs = Arc::new(self.write_blobs(kind, random_tag, &header_tags)?);
+        let (state, changes) = if self.evolving.is_some() {
+            let snapshot = self.write_blobs(Blob::Snapshot, random_tag, &header_tags)?;
+            (self.read_snapshot(&snapshot)?, self.changes())
+        } else {
+            self.read_back(&blobs)?
+        };
         self.verify(&state)?;
         Ok(Sealed::new(
             self,
@@ -46,15 +74,25 @@ impl WriteState {
     }
 
     /// The chain sum of the sealed state, from the committed one by the change.
-    fn sealed_sum(&self) -> ChainSum {
+    pub(super) fn sealed_sum(&self) -> ChainSum {
         let base = self
             .committed
             .as_ref()
             .map_or(ChainSum::EMPTY, |committed| committed.chain_sum);
+        // After a change of the schemas every record is staged anew, those that keep their ordinals, too.
+        let is_anew = self.evolving.is_some();
+        let base = if is_anew { ChainSum::EMPTY } else { base };
         let changes = parallel::map(self.types.len(), self.is_large(), |at| {
             let writer = &self.types[at];
             let sums = TypeSum::new(writer.schema.name());
             let mut sum = ChainSum::EMPTY;
+            if is_anew {
+                let staged = &writer.cycle.staged;
+                for index in 0..staged.len() {
+                    sum.add(sums.record(staged.ordinal(index), staged.record(index)));
+                }
+                return Ok(sum);
+            }
             for (ordinal, record) in writer.added() {
                 sum.add(sums.record(ordinal, record));
             }
@@ -67,9 +105,16 @@ impl WriteState {
         ChainSum(changes.fold(base.0, |sum, change| sum.wrapping_add(change.0)))
     }
 
-    /// The delta to the sealed state; for the first state of a chain its snapshot.
-    fn write_blobs(&self, random_tag: i64, header_tags: &[(String, String)]) -> Result<Parts> {
-        let frames = parallel::map(self.types.len(), self.is_large(), |at| self.write_frame(at))?;
+    /// The delta to the sealed state, or its snapshot from staged records alone.
+    pub(super) fn write_blobs(
+        &self,
+        kind: Blob,
+        random_tag: i64,
+        header_tags: &[(String, String)],
+    ) -> Result<Parts> {
+        let frames = parallel::map(self.types.len(), self.is_large(), |at| {
+            self.write_frame(kind, at)
+        })?;
         let origin_tag = self
             .committed
             .as_ref()
@@ -104,8 +149,8 @@ impl WriteState {
         Ok(parts)
     }
 
-    /// The frame of a type in the delta, `None` if it did not change; in the first snapshot every type has one.
-    fn write_frame(&self, at: usize) -> Result<Option<Vec<u8>>> {
+    /// The frame of a type in the delta, `None` if it did not change; in the snapshot every type has one.
+    fn write_frame(&self, kind: Blob, at: usize) -> Result<Option<Vec<u8>>> {
         let writer = &self.types[at];
         let Some(layout) = &writer.cycle.layout else {
             return Ok(None);
@@ -118,9 +163,11 @@ impl WriteState {
                 .then_some(&place as blob::HashKey<'_>),
         );
         let mut out = Vec::new();
-        if self.committed.is_none() {
+        if kind == Blob::Snapshot {
             let mut words = vec![0_u64; (layout.max_ordinal + 1) as usize / 64 + 1];
-            for (ordinal, _) in writer.added() {
+            let cycle = &writer.cycle;
+            for index in (0..cycle.staged.len()).filter(|&index| cycle.live[index]) {
+                let ordinal = cycle.staged.ordinal(index);
                 words[ordinal as usize / 64] |= 1 << (ordinal % 64);
             }
             let populated = words.into_iter().enumerate().filter(|&(_, word)| word != 0);
@@ -161,30 +208,26 @@ impl WriteState {
 
     /// Reads the own delta, or the first snapshot, the way every reader does.
     fn read_back(&self, blobs: &Parts) -> Result<(ReadState, Changes)> {
-        let parts: Vec<(&str, &[u8])> = blobs
-            .iter()
-            .filter_map(|(part, bytes)| Some((part.as_deref()?, bytes.as_slice())))
-            .collect();
-        let set = BlobSet {
-            main: blobs.get(&None).map_or(&[], Vec::as_slice),
-            parts: &parts,
-        };
         match &self.committed {
-            Some(Committed { state, .. }) => state.apply(set),
-            None => {
-                let state = ReadState::from_snapshot(set, &Filter::all())?;
-                let types = self.types.iter().map(|writer| TypeChanges {
-                    type_name: writer.schema.name().to_owned(),
-                    removed: Vec::new(),
-                    added: writer.added().map(|(ordinal, _)| ordinal).collect(),
-                });
-                Ok((
-                    state,
-                    Changes {
-                        types: types.collect(),
-                    },
-                ))
-            }
+            Some(Committed { state, .. }) => with_set(blobs, |set| state.apply(set)),
+            None => Ok((self.read_snapshot(blobs)?, self.changes())),
+        }
+    }
+
+    pub(super) fn read_snapshot(&self, blobs: &Parts) -> Result<ReadState> {
+        with_set(blobs, |set| ReadState::from_snapshot(set, &Filter::all()))
+    }
+
+    /// What the cycle changes, from the writer's own lists.
+    fn changes(&self) -> Changes {
+        let types = self.types.iter().filter(|writer| writer.is_changed());
+        let types = types.map(|writer| TypeChanges {
+            type_name: writer.schema.name().to_owned(),
+            removed: writer.cycle.removed.ordinals.clone(),
+            added: writer.added().map(|(ordinal, _)| ordinal).collect(),
+        });
+        Changes {
+            types: types.collect(),
         }
     }
 

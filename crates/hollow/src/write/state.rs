@@ -57,10 +57,12 @@ pub struct WriteState {
     pub(super) committed: Option<Committed>,
     /// Whether the types' reference counts are kept: from the first incremental cycle on.
     pub(super) counts_references: bool,
+    /// The state as it was restored, with other schemas, until the first cycle ends.
+    pub(super) evolving: Option<ReadState>,
     /// Reference counts changed by the open cycle's seal: type, ordinal, up.
     pub(super) reference_log: Vec<(u32, Ordinal, bool)>,
     tags: BTreeMap<String, String>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     key: Vec<u8>,
 }
 
@@ -117,6 +119,7 @@ impl WriteState {
             phase: Phase::Idle,
             committed: None,
             counts_references: false,
+            evolving: None,
             reference_log: Vec::new(),
             tags: BTreeMap::new(),
             scratch: Scratch::default(),
@@ -193,6 +196,9 @@ impl WriteState {
     /// [`WriteError::OrdinalLimit`].
     pub fn add(&mut self, ty: TypeId, record: &[u8]) -> Result<Ordinal> {
         let is_total = self.expect_open()?;
+        if self.evolving.is_some() {
+            return self.add_evolved(ty, record);
+        }
         let writer = &mut self.types[ty.at()];
         let hash = hash_bytes(record);
         if let Some(ordinal) = writer.lookup(hash, record, &mut self.scratch) {
@@ -216,6 +222,12 @@ impl WriteState {
         ordinals: &mut Vec<Ordinal>,
     ) -> Result<()> {
         let is_total = self.expect_open()?;
+        if self.evolving.is_some() {
+            for record in batch.iter() {
+                ordinals.push(self.add_evolved(ty, record)?);
+            }
+            return Ok(());
+        }
         let found = batch.probe(&self.types[ty.at()]);
         let new = found
             .iter()
@@ -377,22 +389,36 @@ impl WriteState {
         let Phase::Sealed(sealed) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             return Err(WriteError::WrongMoment("commit needs a sealed cycle").into());
         };
-        self.commit_types(sealed.state());
-        self.reference_log.clear();
-        self.tags.clear();
         let committed = Committed {
             state: sealed.state().clone(),
             chain_sum: sealed.chain_sum(),
             header_tags: sealed.ordered_header_tags().to_vec(),
         };
+        if self.evolving.is_some() {
+            self.commit_evolved(sealed.state(), committed)?;
+            return self
+                .state()
+                .ok_or_else(|| WriteError::WrongMoment("nothing was committed").into());
+        }
+        self.commit_types(sealed.state());
+        self.reference_log.clear();
+        self.tags.clear();
         Ok(&self.committed.insert(committed).state)
     }
 
     /// Drops the open or sealed cycle: the writer is as it was before. Costs by what the cycle did. Without a cycle
     /// nothing happens.
     pub fn rollback(&mut self) {
-        self.phase = Phase::Idle;
+        let is_open = !matches!(std::mem::replace(&mut self.phase, Phase::Idle), Phase::Idle);
         self.tags.clear();
+        if let Some(restored) = self.evolving.take() {
+            self.evolving = Some(restored.clone());
+            // What was restored once can be restored again; if not, the writer stays in a phase that refuses.
+            if is_open && self.rollback_evolved(&restored).is_err() {
+                self.phase = Phase::Failed;
+            }
+            return;
+        }
         for (ty, ordinal, up) in std::mem::take(&mut self.reference_log).into_iter().rev() {
             self.types[ty as usize].refer(ordinal, !up);
         }
@@ -402,7 +428,7 @@ impl WriteState {
     fn expect_open(&self) -> Result<bool, WriteError> {
         match self.phase {
             Phase::Total => Ok(true),
-            Phase::Incremental => Ok(false),
+            Phase::Incremental => self.expect_not_evolving().map(|()| false),
             Phase::Idle => Err(WriteError::WrongMoment("no cycle is open")),
             Phase::Resolved => Err(WriteError::WrongMoment("the cycle's changes are resolved")),
             Phase::Sealed(_) => Err(WriteError::WrongMoment("the cycle is sealed")),
@@ -445,7 +471,7 @@ impl WriteState {
     }
 
     /// Puts the key of a record into `self.key` and returns its hash.
-    fn hash_key_of(&mut self, ty: TypeId, record: &[u8]) -> u32 {
+    pub(super) fn hash_key_of(&mut self, ty: TypeId, record: &[u8]) -> u32 {
         let paths = self.types[ty.at()].key.as_deref().unwrap_or_default();
         key_bytes(&self.types, paths, record, &mut self.key);
         hash_bytes(&self.key)
@@ -497,7 +523,7 @@ impl WriteState {
         }
     }
 
-    fn stage(&mut self, ty: TypeId, hash: u32, record: &[u8]) -> Result<Ordinal> {
+    pub(super) fn stage(&mut self, ty: TypeId, hash: u32, record: &[u8]) -> Result<Ordinal> {
         if self.types[ty.at()].key.is_none() {
             return Ok(self.types[ty.at()].stage(hash, record)?);
         }

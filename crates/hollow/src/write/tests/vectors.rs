@@ -9,7 +9,7 @@ use crate::codec::Cursor;
 use crate::read::{Filter, ReadState};
 use crate::record::{ListRecord, MapRecord, ObjectRecord, SetRecord};
 use crate::schema::{FieldType, ObjectSchema, Schema};
-use crate::write::{Sealed, WriteOptions, WriteState};
+use crate::write::{Sealed, WriteError, WriteOptions, WriteState};
 use crate::{Ordinal, blob::BlobSet};
 
 /// The files of a case: beside the tests, or in the project's shared folder, which not every checkout has at hand.
@@ -286,6 +286,31 @@ fn restore() {
     let state = ReadState::from_snapshot(&snapshot, &Filter::all()).unwrap();
     let mut writer = WriteState::restore(&state, schemas, WriteOptions::java()).unwrap();
     follow(&mut writer, "restore", 4..=6);
+}
+
+#[test]
+fn schema_evolution() {
+    let case = "schema-evolution";
+    let first = blob(case, "snapshot-1");
+    let mut writer = WriteState::new(head(&first).schemas, WriteOptions::java()).unwrap();
+    follow(&mut writer, case, 1..=1);
+    let state = ReadState::from_snapshot(&first, &Filter::all()).unwrap();
+    let schemas = head(&blob(case, "snapshot-2")).schemas;
+    let refused = WriteState::restore(&state, schemas.clone(), WriteOptions::default());
+    assert!(matches!(
+        refused,
+        Err(crate::Error::Write(WriteError::EndsChain { .. }))
+    ));
+    let mut writer = WriteState::restore(&state, schemas, WriteOptions::java()).unwrap();
+    // A cycle that is dropped leaves no trace.
+    writer.begin_total();
+    let ty = writer.type_id("Tag").unwrap();
+    writer.add(ty, &[1, b'x']).unwrap();
+    writer.seal(7 << 40, BTreeMap::new()).unwrap();
+    writer.begin_incremental();
+    assert!(writer.add(ty, &[1, b'x']).is_err());
+    writer.rollback();
+    follow(&mut writer, case, 2..=3);
 }
 
 #[test]
