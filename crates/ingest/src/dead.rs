@@ -196,3 +196,96 @@ pub fn newer_dead_letters(
     }
     Ok(letters)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fold::Channel;
+
+    fn letter_of(record: &NewRecord) -> (NewRecord, DeadLetter) {
+        let mut batch = Batch::new();
+        batch.push(2, 17, record).unwrap();
+        let letter = dead_letter("titles", &batch.get(0).unwrap(), &Poison::NoKey);
+        batch.clear();
+        batch.push(0, 0, &letter).unwrap();
+        let read = DeadLetter::read(&batch.get(0).unwrap()).unwrap();
+        (letter, read)
+    }
+
+    #[test]
+    fn letters_hold_the_record_as_it_was() {
+        let record = NewRecord::new(5, "[1]", "v")
+            .with_header("gl-source-version", "9")
+            .with_header("x", "y");
+        let (letter, read) = letter_of(&record);
+        assert_eq!(letter.key.as_deref(), Some(&br#"["titles",2,17]"#[..]));
+        let expected = DeadLetter {
+            topic: "titles".to_owned(),
+            partition: 2,
+            offset: 17,
+            timestamp_ms: 5,
+            reason: Poison::NoKey.to_string(),
+            key: record.key.clone(),
+            value: record.value.clone(),
+            headers: record.headers.clone(),
+        };
+        assert_eq!(read, expected);
+        assert_eq!(read.source_version(), Some(9));
+        // A delete is told from an empty value, and a missing key from an empty one.
+        let (letter, read) = letter_of(&NewRecord::tombstone(5, "[1]"));
+        assert_eq!((letter.value, read.value), (Some(Vec::new()), None));
+        let (_, read) = letter_of(&NewRecord {
+            key: None,
+            ..NewRecord::new(5, "", "")
+        });
+        assert_eq!((read.key, read.value), (None, Some(Vec::new())));
+    }
+
+    #[test]
+    fn the_largest_record_still_fits() {
+        let record = NewRecord::new(5, "[1]", vec![7; MAX_RECORD_BYTES - 3]);
+        let (letter, read) = letter_of(&record);
+        assert!(letter.value.as_ref().unwrap().len() < MAX_RECORD_BYTES - (32 << 10));
+        let (_, cut) = letter
+            .headers
+            .iter()
+            .find(|(name, _)| name == CUT_HEADER)
+            .unwrap();
+        assert_eq!(*cut, (MAX_RECORD_BYTES - 3).to_string().into_bytes());
+        assert!(read.value.unwrap().iter().all(|&byte| byte == 7));
+    }
+
+    #[test]
+    fn what_cannot_be_compared_may_be_newer() {
+        let letter = |source_version: Option<&str>, topic: &str, partition, offset| DeadLetter {
+            topic: topic.to_owned(),
+            partition,
+            offset,
+            timestamp_ms: 0,
+            reason: String::new(),
+            key: None,
+            value: None,
+            headers: source_version
+                .map(|v| (SOURCE_VERSION_HEADER.to_owned(), v.into()))
+                .into_iter()
+                .collect(),
+        };
+        let origin = Origin {
+            source_version: Some(10),
+            deleted: false,
+            channel: Channel::Changes,
+            partition: 1,
+            offset: 100,
+        };
+        for (letter, newer) in [
+            (letter(Some("11"), "t", 1, 1), true),
+            (letter(Some("10"), "t", 1, 999), false),
+            (letter(Some("x"), "t", 1, 101), true),
+            (letter(None, "t", 1, 99), false),
+            (letter(None, "t", 2, 99), true),
+            (letter(None, "t.sweep", 1, 99), true),
+        ] {
+            assert_eq!(letter.may_be_newer(&origin, "t"), newer, "{letter:?}");
+        }
+    }
+}

@@ -338,3 +338,86 @@ fn a_thread_produces_by_its_cadence_and_stops_when_told() {
     until("the woken cycle", &|| thread.progress().cycles > cycles);
     thread.stop().unwrap();
 }
+
+#[test]
+fn another_schema_folds_the_topics_anew_into_a_new_chain() {
+    let mut world = World::new();
+    world.create_topics();
+    let records: Vec<_> = (0..20)
+        .map(|i| item(&world, i, "en", 1, i.unsigned_abs()))
+        .collect();
+    world.send(Channel::Changes, &records);
+    world.send(Channel::Changes, &[delete(3, "en", 2)]);
+    let mut producer = world.open(None).unwrap();
+    world.cycle(&mut producer).unwrap();
+    let (before, position) = (
+        producer.progress(),
+        world.load().unwrap().header_tags()["gl.position.changes"].clone(),
+    );
+    drop(producer);
+
+    // The schema gets a field; records of the old one stay readable as long as its file stays.
+    let old = world.spec.schema.text().to_owned();
+    let new = old.replacen(
+        r#"{"name": "tags""#,
+        r#"{"name": "size", "type": "int", "default": 7}, {"name": "tags""#,
+        1,
+    );
+    let dir = world.dir.path().to_owned();
+    std::fs::write(dir.join("items.avsc"), &new).unwrap();
+    std::fs::write(dir.join("items.before-size.avsc"), &old).unwrap();
+    world.schemas = Arc::new(ingest::DirectorySchemas::open(&dir).unwrap());
+    world.spec = ingest::load_specs(&dir.join("datasets.toml"), &dir)
+        .unwrap()
+        .remove(0);
+    let mut producer = world.open(None).unwrap();
+    assert!(matches!(
+        world.cycle(&mut producer).unwrap(),
+        Ended::Announced(_)
+    ));
+    let progress = producer.progress();
+    assert_eq!(progress.last_records.read, before.records.read);
+    assert!(progress.version > before.version);
+    let state = world.load().unwrap();
+    let items = state.type_state("Item").unwrap();
+    let size = hollow::Schema::as_object(items.schema())
+        .unwrap()
+        .field_index("size")
+        .unwrap();
+    assert_eq!(items.count(), 19);
+    assert!(
+        items
+            .ordinals()
+            .all(|ordinal| items.object(ordinal).unwrap().int(size) == Some(7))
+    );
+    assert_eq!(state.header_tags()["gl.position.changes"], position);
+    assert!(
+        ingest::origin(&state, key(3, "en").as_bytes())
+            .unwrap()
+            .deleted
+    );
+
+    // Without the old file its records can't be read: dead letters, and nothing else stops.
+    std::fs::remove_file(dir.join("items.before-size.avsc")).unwrap();
+    world.schemas = Arc::new(ingest::DirectorySchemas::open(&dir).unwrap());
+    drop(producer);
+    let mut producer = world.open(None).unwrap();
+    world.send(
+        Channel::Changes,
+        &[
+            records[0].clone().with_header("gl-source-version", "9"),
+            item(&world, 30, "en", 1, 1),
+        ],
+    );
+    assert!(matches!(
+        world.cycle(&mut producer).unwrap(),
+        Ended::Announced(_)
+    ));
+    let letters = ingest::dead_letters(&**world.log(), &world.spec).unwrap();
+    assert_eq!(letters.len(), 1);
+    assert!(
+        letters[0].reason.contains("is not known"),
+        "{}",
+        letters[0].reason
+    );
+}
