@@ -21,8 +21,10 @@ const SCHEMAS: &str = "
 
 /// Bytes that a shard holds at most, as in the peer and in Hollow's producer.
 const SHARD_BYTES: u64 = 16 << 20;
-/// Videos whose records are serialized before they are added.
-const CHUNK: usize = 1 << 15;
+/// Videos whose records are serialized before they are added: few enough for the records to stay in the cache.
+const CHUNK: usize = 1 << 13;
+/// Sets whose members are serialized before they are added.
+const SET_CHUNK: usize = 1 << 11;
 
 /// A write state of the model.
 #[derive(Debug)]
@@ -188,12 +190,14 @@ impl Writer {
         member: TypeId,
         set: TypeId,
     ) -> Result<Vec<Ordinal>> {
-        let batch = self.batch(sets, |builders, members, batch| {
-            for &member in *members {
-                batch.push(builders.code(&codes[member]));
-            }
-        });
-        let members = self.add(member, &batch)?;
+        let mut members = Vec::with_capacity(sets.iter().map(|set| set.len()).sum());
+        for sets in sets.chunks(SET_CHUNK) {
+            let batch = self.batch(sets, |builders, set, batch| {
+                set.iter()
+                    .for_each(|&member| batch.push(builders.code(&codes[member])));
+            });
+            members.append(&mut self.add(member, &batch)?);
+        }
         let mut end = 0;
         let spans: Vec<&[Ordinal]> = sets
             .iter()
@@ -250,13 +254,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Serializes records on all threads, in the order of the items.
+    /// Serializes records on all threads, each a piece of the items in order.
     fn batch<T: Sync>(
         &self,
         items: &[T],
         each: impl Fn(&mut Builders, &T, &mut RecordBatch) + Sync,
-    ) -> RecordBatch {
-        let pieces: Vec<RecordBatch> = items
+    ) -> Vec<RecordBatch> {
+        items
             .par_chunks(items.len().div_ceil(rayon::current_num_threads()).max(1))
             .map(|piece| {
                 let mut builders = self.builders.clone();
@@ -266,16 +270,14 @@ impl Writer {
                     .for_each(|item| each(&mut builders, item, &mut batch));
                 batch
             })
-            .collect();
-        let mut pieces = pieces.into_iter();
-        let mut batch = pieces.next().unwrap_or_default();
-        pieces.for_each(|piece| batch.append(&piece));
-        batch
+            .collect()
     }
 
-    fn add(&mut self, type_id: TypeId, batch: &RecordBatch) -> Result<Vec<Ordinal>> {
-        let mut ordinals = Vec::with_capacity(batch.len());
-        self.state.add_batch(type_id, batch, &mut ordinals)?;
+    fn add(&mut self, type_id: TypeId, pieces: &[RecordBatch]) -> Result<Vec<Ordinal>> {
+        let mut ordinals = Vec::with_capacity(pieces.iter().map(RecordBatch::len).sum());
+        for batch in pieces {
+            self.state.add_batch(type_id, batch, &mut ordinals)?;
+        }
         Ok(ordinals)
     }
 

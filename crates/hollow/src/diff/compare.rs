@@ -257,7 +257,7 @@ impl<'s> Comparison<'s> {
         };
         let old_marks = self.old_marks(&element_type, old)?;
         let new_marks = self.new_marks(&element_type, new)?;
-        let (equal, removed, added) = by_mark(old_marks, new_marks);
+        let (equal, removed, added) = by_mark(old_marks.into_iter(), new_marks.into_iter());
         if removed.is_empty() && added.is_empty() {
             if let (Some((a, b)), false) = (lists, equal.is_sorted()) {
                 let (before, after) =
@@ -328,7 +328,7 @@ impl<'s> Comparison<'s> {
         let new_keys: Vec<Ordinal> = new.iter().map(|entry| entry.0).collect();
         let old_marks = self.old_marks(key_type, &old_keys)?;
         let new_marks = self.new_marks(key_type, &new_keys)?;
-        let (both, removed, added) = by_mark(old_marks, new_marks);
+        let (both, removed, added) = by_mark(old_marks.into_iter(), new_marks.into_iter());
         for (a, b) in both {
             let (old_value, new_value) = (old[a].1, new[b].1);
             if self.old_hash(value_type, old_value)? == self.new_hash(value_type, new_value)? {

@@ -1,9 +1,10 @@
-//! Pairing in linear time: records by key, elements of collections by content and then by key.
+//! Pairing in linear time: records by key, elements of collections by content and then by key. Nothing is allocated for
+//! single records or elements.
 
 use crate::Ordinal;
 use crate::index::BoundKey;
-use hashbrown::HashMap;
-use std::hash::Hash;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::{BuildHasher, Hash};
 
 /// What of two lists belongs together.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -53,56 +54,57 @@ pub(crate) fn by_key(
             _ => break,
         }
     }
-    let mut waiting: HashMap<u64, Vec<Ordinal>> = HashMap::with_capacity(old_rest.len());
+    let mut waiting: HashTable<(u64, Ordinal)> = HashTable::with_capacity(old_rest.len());
     for ordinal in old_rest {
-        waiting
-            .entry(old_key.hash_of(ordinal))
-            .or_default()
-            .push(ordinal);
+        let hash = old_key.hash_of(ordinal);
+        waiting.insert_unique(hash, (hash, ordinal), |&(hash, _)| hash);
     }
     for ordinal in new_rest {
-        let partner = waiting
-            .get_mut(&new_key.hash_of(ordinal))
-            .and_then(|candidates| {
-                let at = candidates
-                    .iter()
-                    .position(|&old| old_key.same(old, new_key, ordinal))?;
-                Some(candidates.remove(at))
-            });
+        let hash = new_key.hash_of(ordinal);
+        let partner = waiting.find_entry(hash, |&(candidate, old)| {
+            candidate == hash && old_key.same(old, new_key, ordinal)
+        });
         match partner {
-            Some(old) => pairs.both.push((old, ordinal)),
-            None => pairs.added.push(ordinal),
+            Ok(entry) => pairs.both.push((entry.remove().0.1, ordinal)),
+            Err(_) => pairs.added.push(ordinal),
         }
     }
-    pairs.removed = waiting.into_values().flatten().collect();
+    pairs.removed = waiting.into_iter().map(|(_, ordinal)| ordinal).collect();
     pairs.removed.sort_unstable();
     pairs.both.sort_unstable_by_key(|&(_, new)| new);
     pairs
 }
 
-/// Pairs positions of two lists by equal marks, the first of equal ones with the first; gives the pairs, and the rest of
-/// both. Elements without a mark find no partner.
+/// Pairs positions of two lists by equal marks, the first of equal ones with the first; gives the pairs, by the second
+/// position, and the rest of both, ascending. Elements without a mark find no partner.
 pub(super) fn by_mark<M: Hash + Eq>(
-    old: impl IntoIterator<Item = (usize, Option<M>)>,
-    new: impl IntoIterator<Item = (usize, Option<M>)>,
+    old: impl ExactSizeIterator<Item = (usize, Option<M>)>,
+    new: impl ExactSizeIterator<Item = (usize, Option<M>)>,
 ) -> (Vec<(usize, usize)>, Vec<usize>, Vec<usize>) {
-    let mut rest = Vec::new();
-    let mut waiting: HashMap<M, std::collections::VecDeque<usize>> = HashMap::new();
+    let hasher = DefaultHashBuilder::default();
+    let hash = |mark: &M| hasher.hash_one(mark);
+    let mut removed = Vec::new();
+    let mut waiting: HashTable<(M, usize)> = HashTable::with_capacity(old.len());
     for (position, mark) in old {
         match mark {
-            Some(mark) => waiting.entry(mark).or_default().push_back(position),
-            None => rest.push(position),
+            Some(mark) => {
+                waiting.insert_unique(hash(&mark), (mark, position), |(mark, _)| hash(mark));
+            }
+            None => removed.push(position),
         }
     }
-    let (mut pairs, mut added) = (Vec::new(), Vec::new());
+    let (mut pairs, mut added) = (Vec::with_capacity(new.len()), Vec::new());
     for (position, mark) in new {
-        let partner = mark.and_then(|mark| waiting.get_mut(&mark)?.pop_front());
+        let partner = mark.and_then(|mark| {
+            let found = waiting.find_entry(hash(&mark), |(candidate, _)| *candidate == mark);
+            found.ok().map(|entry| entry.remove().0.1)
+        });
         match partner {
             Some(old) => pairs.push((old, position)),
             None => added.push(position),
         }
     }
-    rest.extend(waiting.into_values().flatten());
-    rest.sort_unstable();
-    (pairs, rest, added)
+    removed.extend(waiting.into_iter().map(|(_, position)| position));
+    removed.sort_unstable();
+    (pairs, removed, added)
 }

@@ -27,8 +27,8 @@ pub struct RecordBatch {
     ends: Vec<usize>,
 }
 
-/// Records that a thread looks up at a time.
-const CHUNK: usize = 4096;
+/// Records that a thread looks up at a time, at least and at most.
+const CHUNK: std::ops::RangeInclusive<usize> = 4096..=8192;
 /// How many recent records a thread remembers: children that many records share are looked up once a chunk.
 const RECENT: usize = 1024;
 
@@ -83,10 +83,12 @@ impl RecordBatch {
     /// For each record the ordinal if the type holds it already, else its hash.
     pub(super) fn probe(&self, writer: &TypeWriter) -> Vec<Probe> {
         let mut found = vec![Probe::New(0); self.len()];
+        let chunk_size =
+            (self.len() / (4 * rayon::current_num_threads())).clamp(*CHUNK.start(), *CHUNK.end());
         found
-            .par_chunks_mut(CHUNK)
+            .par_chunks_mut(chunk_size)
             .enumerate()
-            .for_each(|(chunk, found)| self.probe_chunk(writer, chunk * CHUNK, found));
+            .for_each(|(chunk, found)| self.probe_chunk(writer, chunk * chunk_size, found));
         found
     }
 
