@@ -3,6 +3,9 @@
 //! The touched pages are rebuilt, each from its old rows and the delta's, and the directory's paths to them are copied;
 //! all else is shared with the old state. Nothing of the delta is trusted: whatever is wrong is found before the new
 //! state exists.
+//!
+//! Memory: at most 64 bytes for each byte of the delta, one page of 64 records in the widths of the type for each record
+//! that it names, with the path to it, and 64 KiB for each type that it lists.
 
 use super::edit::{AddedRow, Edit, Edited, Editor};
 use super::layout::{LayoutTable, Shape};
