@@ -125,8 +125,8 @@ pub(crate) fn committed_origin(
     ty: TypeId,
     canonical_key: &[u8],
 ) -> Option<Origin> {
-    let ordinal = write.find(ty, &[KeyValue::Bytes(canonical_key.to_vec())])?;
     let fold: &TypeState = write.state()?.type_state(FOLD_TYPE)?;
+    let ordinal = write.find(ty, &[KeyValue::Bytes(canonical_key.to_vec())])?;
     Origin::of(&fold.object(ordinal)?)
 }
 

@@ -15,10 +15,11 @@ use crate::progress::RecordCounts;
 use crate::schemas::split_wire;
 use crate::spec::{DatasetSpec, SourceVersions};
 use changelog::{Batch, ChangeLog, NewRecord, RecordRef};
+use hashbrown::HashMap;
 use hollow::Ordinal;
 use hollow::record::ObjectRecord;
 use hollow::write::{TypeId, WriteState};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
