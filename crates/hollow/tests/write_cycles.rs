@@ -474,3 +474,46 @@ fn widths_follow_the_largest_shard_far_beyond_the_counters_resolution() {
         writer.commit().unwrap();
     }
 }
+
+/// Whatever bytes pass as a record are what the state gives back: there is one spelling of each record.
+#[test]
+fn a_record_comes_back_as_it_was_spelt() {
+    use proptest::prelude::*;
+
+    let schemas = parse_schemas(
+        "O { int i; long l; boolean b; float f; double d; string s; bytes y; E r; }
+        L List<E>; S Set<E>; M Map<E,E>; E { int a; }",
+    )
+    .unwrap();
+    let options = WriteOptions {
+        check_references: false,
+        ..WriteOptions::default()
+    };
+    // Small numbers are more often a record than others.
+    let byte = prop_oneof![4 => 0_u8..4, 1 => any::<u8>(), 1 => Just(0x80)];
+    let record = proptest::collection::vec(byte, 0..12);
+    proptest!(ProptestConfig::with_cases(4096), |(record in record, ty in 0_usize..4)| {
+        let schema = &schemas[ty];
+        let mut writer = WriteState::new(schemas.clone(), options.clone()).unwrap();
+        let ty = writer.type_id(schema.name()).unwrap();
+        writer.begin_total();
+        let valid = hollow::record::validate(schema, &record);
+        let added = writer.add(ty, &record);
+        prop_assert_eq!(valid.is_ok(), added.is_ok());
+        if added.is_ok() {
+            writer.seal(1 << 40, BTreeMap::new()).unwrap();
+            let state = writer.commit().unwrap();
+            let mut back = Vec::new();
+            state.type_state(schema.name()).unwrap().serialize(0, &mut back);
+            prop_assert_eq!(back, record);
+        }
+    });
+}
+
+#[test]
+fn writers_and_outcomes_move_between_threads() {
+    fn is_send<T: Send>() {}
+    fn is_shared<T: Send + Sync>() {}
+    is_send::<WriteState>();
+    is_shared::<Sealed>();
+}

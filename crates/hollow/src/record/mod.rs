@@ -12,6 +12,7 @@ mod object;
 pub use collections::{ListRecord, MapRecord, SetRecord};
 pub use decode::{Entries, Fields, Reader, Stored, validate};
 pub use object::ObjectRecord;
+pub(crate) use object::put_field;
 
 /// The mask that takes a hash to its bucket in a SET or MAP of `size` elements. A size beyond the format's limit gets
 /// the largest table; [`validate`] refuses the record.

@@ -3,6 +3,7 @@
 use crate::Ordinal;
 use crate::codec::varint::{write_null, write_vint, write_vlong, zigzag_int, zigzag_long};
 use crate::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, double_bits, float_bits, string};
+use crate::record::{Fields, Stored};
 use crate::schema::{FieldType, ObjectSchema};
 
 /// Builds the serialized form of OBJECT records of one type; reusable, without allocation once warm.
@@ -32,10 +33,15 @@ use crate::schema::{FieldType, ObjectSchema};
 #[derive(Debug, Clone)]
 pub struct ObjectRecord {
     types: Vec<FieldType>,
-    values: Vec<Value>,
-    /// The bytes of STRING and BYTES fields, in the order in which they were set.
-    variable: Vec<u8>,
+    /// The record as far as it was set in the order of the schema; whole after [`bytes`](Self::bytes).
     serialized: Vec<u8>,
+    /// Fields that are in `serialized`.
+    next: usize,
+    /// Whether a field was set out of order: `values` and `variable` hold all fields then.
+    is_scattered: bool,
+    values: Vec<Value>,
+    variable: Vec<u8>,
+    text: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,179 +59,249 @@ impl ObjectRecord {
         Self {
             values: vec![Value::Null; types.len()],
             types,
-            variable: Vec::new(),
             serialized: Vec::new(),
+            next: 0,
+            is_scattered: false,
+            variable: Vec::new(),
+            text: Vec::new(),
         }
     }
 
     /// Makes every field null again.
     pub fn reset(&mut self) {
-        self.values.fill(Value::Null);
-        self.variable.clear();
+        self.serialized.clear();
+        self.next = 0;
+        self.is_scattered = false;
     }
 
     /// Makes `field` null.
     pub fn set_null(&mut self, field: usize) {
-        self.values[field] = Value::Null;
+        self.set_stored(field, Stored::Null);
     }
 
     /// Sets an INT. [`i32::MIN`] is the format's null and cannot be told from it.
+    #[inline]
     pub fn set_int(&mut self, field: usize, value: i32) {
-        let stored = if value == i32::MIN {
-            Value::Null
-        } else {
-            Value::Fixed(u64::from(zigzag_int(value)))
+        let stored = match value {
+            i32::MIN => Stored::Null,
+            _ => Stored::Fixed(u64::from(zigzag_int(value))),
         };
         self.set(field, FieldType::Int, stored);
     }
 
     /// Sets a LONG. [`i64::MIN`] is the format's null and cannot be told from it.
+    #[inline]
     pub fn set_long(&mut self, field: usize, value: i64) {
-        let stored = if value == i64::MIN {
-            Value::Null
-        } else {
-            Value::Fixed(zigzag_long(value))
+        let stored = match value {
+            i64::MIN => Stored::Null,
+            _ => Stored::Fixed(zigzag_long(value)),
         };
         self.set(field, FieldType::Long, stored);
     }
 
     /// Sets a BOOLEAN.
+    #[inline]
     pub fn set_boolean(&mut self, field: usize, value: bool) {
-        self.set(field, FieldType::Boolean, Value::Fixed(u64::from(value)));
+        self.set(field, FieldType::Boolean, Stored::Fixed(u64::from(value)));
     }
 
     /// Sets a FLOAT; every NaN is stored as the one that Java writes.
+    #[inline]
     pub fn set_float(&mut self, field: usize, value: f32) {
-        self.set(
-            field,
-            FieldType::Float,
-            Value::Fixed(u64::from(float_bits(value))),
-        );
+        let bits = u64::from(float_bits(value));
+        self.set(field, FieldType::Float, Stored::Fixed(bits));
     }
 
     /// Sets a DOUBLE; every NaN is stored as the one that Java writes.
+    #[inline]
     pub fn set_double(&mut self, field: usize, value: f64) {
-        self.set(field, FieldType::Double, Value::Fixed(double_bits(value)));
+        self.set(field, FieldType::Double, Stored::Fixed(double_bits(value)));
     }
 
     /// Sets a REFERENCE to the record with `ordinal` in the field's referenced type.
+    #[inline]
     pub fn set_reference(&mut self, field: usize, ordinal: Ordinal) {
         self.set(
             field,
             FieldType::Reference,
-            Value::Fixed(u64::from(ordinal)),
+            Stored::Fixed(u64::from(ordinal)),
         );
     }
 
     /// Sets a STRING.
+    #[inline]
     pub fn set_str(&mut self, field: usize, value: &str) {
-        let start = self.variable.len();
-        string::write_str(&mut self.variable, value);
-        self.set(
-            field,
-            FieldType::String,
-            Value::Variable {
-                start,
-                end: self.variable.len(),
-            },
-        );
+        if value.is_ascii() {
+            self.set(field, FieldType::String, Stored::Variable(value.as_bytes()));
+        } else {
+            self.set_utf16(field, value.encode_utf16());
+        }
     }
 
     /// Sets a STRING from UTF-16 units, which need not be well-formed: Java strings can hold lone surrogates.
     pub fn set_utf16(&mut self, field: usize, units: impl IntoIterator<Item = u16>) {
-        let start = self.variable.len();
-        string::write_units(&mut self.variable, units);
-        self.set(
-            field,
-            FieldType::String,
-            Value::Variable {
-                start,
-                end: self.variable.len(),
-            },
-        );
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        string::write_units(&mut text, units);
+        self.set(field, FieldType::String, Stored::Variable(&text));
+        self.text = text;
     }
 
     /// Sets a STRING from its stored bytes (each UTF-16 unit as a variable-length integer, format section 5).
     pub fn set_string_bytes(&mut self, field: usize, stored: &[u8]) {
-        let start = self.variable.len();
-        self.variable.extend_from_slice(stored);
-        self.set(
-            field,
-            FieldType::String,
-            Value::Variable {
-                start,
-                end: self.variable.len(),
-            },
-        );
+        self.set(field, FieldType::String, Stored::Variable(stored));
     }
 
     /// Sets a BYTES field.
     pub fn set_bytes(&mut self, field: usize, value: &[u8]) {
-        let start = self.variable.len();
-        self.variable.extend_from_slice(value);
-        self.set(
-            field,
-            FieldType::Bytes,
-            Value::Variable {
-                start,
-                end: self.variable.len(),
-            },
-        );
+        self.set(field, FieldType::Bytes, Stored::Variable(value));
     }
 
-    /// Sets a field from a stored value of its own type.
-    pub(crate) fn set_stored(&mut self, field: usize, value: super::Stored<'_>) {
-        self.values[field] = match value {
-            super::Stored::Null => Value::Null,
-            super::Stored::Fixed(stored) => Value::Fixed(stored),
-            super::Stored::Variable(bytes) => {
-                let start = self.variable.len();
-                self.variable.extend_from_slice(bytes);
-                Value::Variable {
-                    start,
-                    end: self.variable.len(),
-                }
-            }
-        };
-    }
-
-    fn set(&mut self, field: usize, expected: FieldType, value: Value) {
+    #[inline]
+    fn set(&mut self, field: usize, expected: FieldType, value: Stored<'_>) {
         let actual = self.types[field];
         assert!(
             actual == expected,
             "field {field} is {actual:?}, not {expected:?}"
         );
-        self.values[field] = value;
+        self.set_stored(field, value);
+    }
+
+    /// Sets a field from a stored value of its own type.
+    #[inline]
+    pub(crate) fn set_stored(&mut self, field: usize, value: Stored<'_>) {
+        if self.is_scattered || field < self.next {
+            self.scatter();
+            self.values[field] = match value {
+                Stored::Null => Value::Null,
+                Stored::Fixed(stored) => Value::Fixed(stored),
+                Stored::Variable(bytes) => push_variable(&mut self.variable, bytes),
+            };
+            return;
+        }
+        self.fill(field);
+        put_field(&mut self.serialized, self.types[field], value);
+        self.next = field + 1;
+    }
+
+    /// Puts null into the fields up to `field`.
+    #[inline]
+    fn fill(&mut self, field: usize) {
+        for field_type in &self.types[self.next..field] {
+            put_field(&mut self.serialized, *field_type, Stored::Null);
+        }
+        self.next = field;
+    }
+
+    /// Takes the record apart, so that fields can be set in any order.
+    fn scatter(&mut self) {
+        if self.is_scattered {
+            return;
+        }
+        self.is_scattered = true;
+        self.variable.clear();
+        self.values.fill(Value::Null);
+        let set = Fields::new(&self.types[..self.next], &self.serialized);
+        for (value, stored) in self.values.iter_mut().zip(set) {
+            *value = match stored {
+                Stored::Null => Value::Null,
+                Stored::Fixed(stored) => Value::Fixed(stored),
+                Stored::Variable(bytes) => push_variable(&mut self.variable, bytes),
+            };
+        }
     }
 
     /// The serialized record (format 9.1), for [`WriteState::add`](crate::write::WriteState::add).
     pub fn bytes(&mut self) -> &[u8] {
+        if !self.is_scattered {
+            self.fill(self.types.len());
+            return &self.serialized;
+        }
         self.serialized.clear();
-        let out = &mut self.serialized;
         for (value, field_type) in self.values.iter().zip(&self.types) {
-            match (*value, field_type) {
-                (Value::Fixed(stored), FieldType::Long) => write_vlong(out, stored),
-                (Value::Fixed(stored), FieldType::Float) => {
-                    out.extend_from_slice(&(stored as u32).to_be_bytes())
-                }
-                (Value::Fixed(stored), FieldType::Double) => {
-                    out.extend_from_slice(&stored.to_be_bytes())
-                }
-                (Value::Fixed(stored), FieldType::Boolean) => out.push(stored as u8),
-                (Value::Fixed(stored), _) => write_vint(out, stored as u32),
-                (Value::Variable { start, end }, _) => {
-                    write_vint(out, (end - start) as u32);
-                    out.extend_from_slice(&self.variable[start..end]);
-                }
-                (Value::Null, FieldType::Float) => {
-                    out.extend_from_slice(&NULL_FLOAT_BITS.to_be_bytes())
-                }
-                (Value::Null, FieldType::Double) => {
-                    out.extend_from_slice(&NULL_DOUBLE_BITS.to_be_bytes())
-                }
-                (Value::Null, _) => write_null(out),
-            }
+            let stored = match *value {
+                Value::Null => Stored::Null,
+                Value::Fixed(stored) => Stored::Fixed(stored),
+                Value::Variable { start, end } => Stored::Variable(&self.variable[start..end]),
+            };
+            put_field(&mut self.serialized, *field_type, stored);
         }
         &self.serialized
+    }
+}
+
+fn push_variable(variable: &mut Vec<u8>, bytes: &[u8]) -> Value {
+    let start = variable.len();
+    variable.extend_from_slice(bytes);
+    Value::Variable {
+        start,
+        end: variable.len(),
+    }
+}
+
+/// Appends the serialized form of a field.
+#[inline]
+pub(crate) fn put_field(out: &mut Vec<u8>, field_type: FieldType, value: Stored<'_>) {
+    match (value, field_type) {
+        (Stored::Fixed(stored), FieldType::Float) => {
+            out.extend_from_slice(&(stored as u32).to_be_bytes());
+        }
+        (Stored::Fixed(stored), FieldType::Double) => {
+            out.extend_from_slice(&stored.to_be_bytes());
+        }
+        (Stored::Fixed(stored), _) => write_vlong(out, stored),
+        (Stored::Variable(bytes), _) => {
+            write_vint(out, bytes.len() as u32);
+            out.extend_from_slice(bytes);
+        }
+        (Stored::Null, FieldType::Float) => out.extend_from_slice(&NULL_FLOAT_BITS.to_be_bytes()),
+        (Stored::Null, FieldType::Double) => out.extend_from_slice(&NULL_DOUBLE_BITS.to_be_bytes()),
+        (Stored::Null, _) => write_null(out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Schema;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_order_of_setting_does_not_matter(
+            sets in proptest::collection::vec((0_usize..4, any::<i32>(), ".{0,4}"), 0..12),
+            again in any::<bool>(),
+        ) {
+            let schema: Schema = "T { int a; string b; double c; bytes d; }".parse().unwrap();
+            let object = schema.as_object().unwrap();
+            let set = |record: &mut ObjectRecord, (field, number, text): &(usize, i32, String)| match field {
+                _ if number % 5 == 0 => record.set_null(*field),
+                0 => record.set_int(0, *number),
+                1 => record.set_str(1, text),
+                2 => record.set_double(2, f64::from(*number)),
+                _ => record.set_bytes(3, text.as_bytes()),
+            };
+            let mut any_order = ObjectRecord::new(object);
+            if again {
+                sets.iter().rev().for_each(|one| set(&mut any_order, one));
+                any_order.bytes();
+                any_order.reset();
+            }
+            for one in &sets {
+                set(&mut any_order, one);
+                if again {
+                    any_order.bytes();
+                }
+            }
+            let mut in_order = ObjectRecord::new(object);
+            for field in 0..4 {
+                if let Some(last) = sets.iter().rfind(|one| one.0 == field) {
+                    set(&mut in_order, last);
+                }
+            }
+            let bytes = in_order.bytes().to_vec();
+            prop_assert_eq!(any_order.bytes(), &bytes[..]);
+            prop_assert!(crate::record::validate(&schema, &bytes).is_ok());
+        }
     }
 }

@@ -3,12 +3,10 @@
 use super::types::TypeWriter;
 use crate::Ordinal;
 use crate::codec::hash::{hash_int, murmur3};
-use crate::codec::varint::{
-    unzigzag_int, unzigzag_long, write_null, write_vint, write_vlong, zigzag_int, zigzag_long,
-};
+use crate::codec::varint::{unzigzag_int, unzigzag_long, zigzag_int, zigzag_long};
 use crate::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, double_bits, float_bits, string};
 use crate::key::KeyValue;
-use crate::record::{Entries, Fields, Reader, Stored};
+use crate::record::{Entries, Fields, Reader, Stored, put_field};
 use crate::schema::{FieldType, KeyPath, Schema, resolve_key_path};
 
 /// Where the references of a type's records lead: positions of types, `None` where the data set lacks the type.
@@ -172,25 +170,8 @@ pub(super) fn key_bytes(types: &[TypeWriter], paths: &[Path], record: &[u8], out
     out.clear();
     for path in paths {
         path.value(types, record, &mut |value| {
-            put_value(path.field_type, value, out)
+            put_field(out, path.field_type, value)
         });
-    }
-}
-
-fn put_value(field_type: FieldType, value: Stored<'_>, out: &mut Vec<u8>) {
-    match (value, field_type) {
-        (Stored::Null, FieldType::Float) => out.extend_from_slice(&NULL_FLOAT_BITS.to_be_bytes()),
-        (Stored::Null, FieldType::Double) => out.extend_from_slice(&NULL_DOUBLE_BITS.to_be_bytes()),
-        (Stored::Null, _) => write_null(out),
-        (Stored::Fixed(stored), FieldType::Float) => {
-            out.extend_from_slice(&(stored as u32).to_be_bytes())
-        }
-        (Stored::Fixed(stored), FieldType::Double) => out.extend_from_slice(&stored.to_be_bytes()),
-        (Stored::Fixed(stored), _) => write_vlong(out, stored),
-        (Stored::Variable(bytes), _) => {
-            write_vint(out, bytes.len() as u32);
-            out.extend_from_slice(bytes);
-        }
     }
 }
 
@@ -229,7 +210,7 @@ pub(super) fn key_value_bytes(paths: &[Path], key: &[KeyValue], out: &mut Vec<u8
             (FieldType::Bytes, KeyValue::Bytes(value)) => Stored::Variable(value),
             _ => return None,
         };
-        put_value(path.field_type, stored, out);
+        put_field(out, path.field_type, stored);
     }
     Some(())
 }
