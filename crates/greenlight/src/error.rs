@@ -26,6 +26,40 @@ pub(crate) enum Error {
     Name(#[from] registry::NameError),
     #[error(transparent)]
     Registry(#[from] registry::Error),
+    #[error(transparent)]
+    Store(#[from] blobstore::Error),
+    #[error(transparent)]
+    Dataset(#[from] dataset::Error),
+    #[error(transparent)]
+    Hollow(#[from] hollow::Error),
+    #[error(transparent)]
+    Insight(#[from] insight::Error),
+    #[error(transparent)]
+    Gatekeeper(#[from] gatekeeper::Error),
+    #[error(transparent)]
+    Ingest(#[from] ingest::Error),
+    #[error(transparent)]
+    Log(#[from] changelog::Error),
+    #[error(transparent)]
+    Sample(#[from] greenlight::sample::Error),
+    #[error(transparent)]
+    Scenario(#[from] greenlight::scenario::Error),
+    #[error("{0:?} is no country code")]
+    UnknownCountry(String),
+    #[error("no video has the id or the title {0:?}")]
+    UnknownVideo(String),
+    #[error("{} videos have the title {title:?}", videos.len())]
+    AmbiguousTitle { title: String, videos: Vec<i64> },
+    #[error("process {owner} owns {}", dir.display())]
+    Owned { dir: PathBuf, owner: String },
+    #[error("{}: {message}", path.display())]
+    Config { path: PathBuf, message: String },
+    #[error("{dataset}: the cycle was rolled back: {reason}")]
+    Cycle { dataset: DatasetName, reason: String },
+    #[error("handle signals")]
+    Signals(#[source] ctrlc::Error),
+    #[error("the {0} thread ended unexpectedly")]
+    Thread(&'static str),
     #[error("write JSON")]
     Json(#[source] serde_json::Error),
     #[error("write to standard output")]
@@ -42,6 +76,18 @@ impl Error {
                 Some("its producer has not published anything: `greenlight demo` runs it, `greenlight status` shows how far it is".to_owned())
             }
             Self::UnknownVersion { dataset, .. } => Some(format!("`greenlight versions {dataset}` lists them")),
+            Self::UnknownCountry(_) => Some("countries are ISO 3166-1 alpha-2 codes, such as DE or US".to_owned()),
+            Self::UnknownVideo(_) => Some("`greenlight show titles ID` knows the ids; a title must be given whole, as it is in its original language".to_owned()),
+            Self::AmbiguousTitle { videos, .. } => {
+                let ids: Vec<String> = videos.iter().map(i64::to_string).collect();
+                Some(format!("ask with the id instead: {}", ids.join(", ")))
+            }
+            Self::Owned { .. } => Some("stop that process first, or name another directory with --dir; other commands work beside it".to_owned()),
+            Self::Scenario(greenlight::scenario::Error::Io { .. }) => {
+                Some("run from the repository's root, or name the scenario's directory with --scenario".to_owned())
+            }
+            Self::Insight(insight::Error::Key { .. }) => Some("quote a key of several fields for the shell: '[80057281,\"de\"]'".to_owned()),
+            Self::Dataset(dataset::Error::UnknownVersion { dataset, .. }) => Some(format!("`greenlight versions {dataset}` lists them")),
             _ => None,
         }
     }

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use blobstore::{BlobStore, DirectoryStore};
+use changelog::ChangeLog;
+use dataset::{Subscriber, SubscriberOptions};
 use registry::embedded::{self, Role};
 use registry::{DatasetInfo, DatasetName, Registry, Scope, Version};
 
@@ -12,6 +15,7 @@ use crate::error::{Error, Result};
 /// An open directory with data in it.
 pub(crate) struct Home {
     home: embedded::Home,
+    store: Arc<dyn BlobStore>,
 }
 
 impl Home {
@@ -20,7 +24,24 @@ impl Home {
         if !dir.join("log").is_dir() {
             return Err(Error::NoData(dir.to_owned()));
         }
-        Ok(Self { home: embedded::open(dir)? })
+        let home = embedded::open(dir)?;
+        let store = Arc::new(DirectoryStore::open(home.blobs_dir())?);
+        Ok(Self { home, store })
+    }
+
+    /// The log.
+    pub(crate) fn log(&self) -> &Arc<dyn ChangeLog> {
+        self.home.log()
+    }
+
+    /// The blob store.
+    pub(crate) fn store(&self) -> &Arc<dyn BlobStore> {
+        &self.store
+    }
+
+    /// A subscriber of a dataset that loads what `options` say.
+    pub(crate) fn subscriber(&self, name: &DatasetName, options: SubscriberOptions) -> Subscriber {
+        Subscriber::new(name.clone(), Arc::clone(&self.store), Arc::clone(self.registry()), options)
     }
 
     /// The registry.

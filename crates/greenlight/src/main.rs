@@ -4,7 +4,10 @@ mod cli;
 mod commands;
 mod error;
 mod home;
+mod origins;
 mod output;
+mod popularity;
+mod rules;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,62 @@
+//! The demo as a service: every producer in a thread of its own, the gatekeeper on its cadence, the changes fed meanwhile.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ingest::ProducerThread;
+
+use super::feed::Feed;
+use super::roles::{Roles, Stop};
+use super::summary;
+use crate::error::{Error, Result};
+
+/// Runs until asked to stop.
+pub(super) fn run(roles: &mut Roles, feed: &mut Feed<'_>, cadence: Duration, json: bool, stop: &Stop) -> Result<()> {
+    let producers = roles.start_producers(cadence)?;
+    let ran = thread::scope(|scope| {
+        let feeder = scope.spawn(|| {
+            let fed = feed.changes_slowly(cadence, stop);
+            if fed.is_err() {
+                stop.set();
+            }
+            fed
+        });
+        let evaluated = evaluate(roles, &producers, cadence, json, stop);
+        stop.set();
+        evaluated.and(feeder.join().map_err(|_| Error::Thread("feeder"))?)
+    });
+    for producer in &producers {
+        producer.request_stop();
+    }
+    let mut stopped = Ok(());
+    for producer in producers {
+        stopped = stopped.and(producer.stop().map(drop).map_err(Error::from));
+    }
+    ran.and(stopped)
+}
+
+fn evaluate(
+    roles: &mut Roles,
+    producers: &[ProducerThread],
+    cadence: Duration,
+    json: bool,
+    stop: &Stop,
+) -> Result<()> {
+    let mut cycle = 0;
+    let mut due = Instant::now();
+    // A producer ends by itself only when another has taken over; what it says is reported when it is joined.
+    while !stop.is_set() && !producers.iter().any(ProducerThread::is_finished) {
+        match roles.gatekeeper.cycle(roles.clock.now_ms()) {
+            Ok(outcome) => {
+                cycle += 1;
+                summary::print(cycle, &outcome, json)?;
+            }
+            // Some producer has not announced its first state yet.
+            Err(gatekeeper::Error::NotAnnounced { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        due = (due + cadence).max(Instant::now());
+        stop.wait_until(due);
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! The roles of the demo and how they are stopped: ten producers and a gatekeeper over one log, registry and store.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use blobstore::{BlobStore, DirectoryStore};
+use dataset::{PublisherOptions, Snapshots};
+use gatekeeper::{Gatekeeper, GatekeeperOptions};
+use ingest::{Components, DatasetSpec, DirectorySchemas, Ended, IncrementalProducer, ProducerOptions, ProducerThread};
+use registry::embedded::Home;
+
+use super::clock::Clock;
+use super::progress;
+use crate::error::{Error, Result};
+use crate::rules;
+
+/// The owner's name of all datasets: a demo that was killed and started again takes over at once.
+const OWNER: &str = "demo";
+
+/// Asks all threads to stop, and wakes them where they wait.
+#[derive(Clone, Default)]
+pub(super) struct Stop {
+    inner: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Stop {
+    /// A stop that is asked for by SIGINT or SIGTERM; a second signal ends the process at once.
+    pub(super) fn on_signals() -> Result<Self> {
+        let stop = Self::default();
+        let signalled = stop.clone();
+        ctrlc::set_handler(move || {
+            if signalled.is_set() {
+                std::process::exit(130);
+            }
+            eprintln!("\nstopping: the cycles under way end first; once more stops at once");
+            signalled.set();
+        })
+        .map_err(Error::Signals)?;
+        Ok(stop)
+    }
+
+    /// Asks to stop.
+    pub(super) fn set(&self) {
+        *self.lock() = true;
+        self.inner.1.notify_all();
+    }
+
+    /// Whether somebody asked to stop.
+    pub(super) fn is_set(&self) -> bool {
+        *self.lock()
+    }
+
+    /// Waits until `due`, or until somebody asks to stop.
+    pub(super) fn wait_until(&self, due: Instant) {
+        let mut stopped = self.lock();
+        while !*stopped {
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            stopped = self.inner.1.wait_timeout(stopped, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.inner.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The roles, opened where they stood.
+pub(super) struct Roles {
+    pub(super) clock: Arc<Clock>,
+    pub(super) gatekeeper: Gatekeeper,
+    producers: Vec<IncrementalProducer>,
+}
+
+impl Roles {
+    /// Opens all roles on a directory. `reproducible` makes the blobs a function of the cycles alone.
+    pub(super) fn open(home: &Home, specs: Vec<DatasetSpec>, clock: Clock, reproducible: bool) -> Result<Self> {
+        let store: Arc<dyn BlobStore> = Arc::new(DirectoryStore::open(home.blobs_dir())?);
+        let components = Components {
+            log: Arc::clone(home.log()),
+            store: Arc::clone(&store),
+            registry: Arc::clone(home.registry()),
+            schemas: Arc::new(DirectorySchemas::embedded()?),
+        };
+        let now_ms = clock.now_ms();
+        let mut options = PublisherOptions::new(OWNER);
+        if reproducible {
+            options.snapshots = Snapshots::Inline;
+        }
+        let bar = progress::steps("opening datasets", specs.len() as u64 + 1);
+        let mut producers = Vec::with_capacity(specs.len());
+        for spec in specs {
+            bar.set_message(format!("opening {}", spec.name));
+            let options = ProducerOptions::new(options.clone());
+            producers.push(IncrementalProducer::open(spec, components.clone(), options, now_ms)?);
+            bar.inc(1);
+        }
+        bar.set_message("opening liveness");
+        let options = GatekeeperOptions {
+            environment: "prod".to_owned(),
+            configuration: rules::configuration()?,
+            code_revision: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
+            publisher: options,
+        };
+        let gatekeeper = Gatekeeper::open(options, &store, home.registry(), now_ms)?;
+        bar.finish_and_clear();
+        Ok(Self { clock: Arc::new(clock), gatekeeper, producers })
+    }
+
+    /// Lets every producer fold what is in its topics, all at once.
+    pub(super) fn fold_all(&mut self) -> Result<()> {
+        let now_ms = self.clock.now_ms();
+        let bar = progress::steps("folding and publishing", self.producers.len() as u64);
+        let results: Vec<Result<()>> = thread::scope(|scope| {
+            let bar = &bar;
+            let fold = move |producer: &mut IncrementalProducer| {
+                let ended = producer.cycle(now_ms)?;
+                bar.inc(1);
+                match ended {
+                    Ended::RolledBack(reason) | Ended::Failed(reason) => {
+                        Err(Error::Cycle { dataset: producer.spec().name.clone(), reason })
+                    }
+                    _ => Ok(()),
+                }
+            };
+            let threads: Vec<_> =
+                self.producers.iter_mut().map(|producer| scope.spawn(move || fold(producer))).collect();
+            threads.into_iter().map(|thread| thread.join().map_err(|_| Error::Thread("producer"))?).collect()
+        });
+        bar.finish_and_clear();
+        results.into_iter().collect()
+    }
+
+    /// Starts every producer in a thread of its own, by `cadence`.
+    pub(super) fn start_producers(&mut self, cadence: Duration) -> Result<Vec<ProducerThread>> {
+        let start = |producer: IncrementalProducer| {
+            let clock = Arc::clone(&self.clock);
+            let cadence = producer.spec().cadence_ms.map_or(cadence, Duration::from_millis);
+            Ok(ProducerThread::start(producer, cadence, Arc::new(move || clock.now_ms()))?)
+        };
+        self.producers.drain(..).map(start).collect()
+    }
+}

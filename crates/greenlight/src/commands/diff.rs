@@ -1,0 +1,120 @@
+//! `greenlight diff`.
+
+use std::path::Path;
+
+use dataset::SubscriberOptions;
+use insight::diff::{Change, DiffReport};
+use insight::verdicts::VerdictReport;
+use registry::{DatasetName, Version};
+use serde::Serialize;
+
+use crate::cli;
+use crate::error::Result;
+use crate::home::Home;
+use crate::output::{self, grouped};
+use crate::popularity::Popularity;
+
+#[derive(Serialize)]
+struct Report {
+    dataset: DatasetName,
+    from: Version,
+    to: Version,
+    #[serde(flatten)]
+    diff: DiffReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdicts: Option<VerdictReport>,
+}
+
+/// Compares two versions of a dataset.
+pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Diff) -> Result<()> {
+    let name: DatasetName = arguments.dataset.parse()?;
+    let home = Home::open(dir)?;
+    let from = home.version(&name, Some(arguments.from))?;
+    let to = home.version(&name, Some(arguments.to))?;
+    let subscriber = home.subscriber(&name, SubscriberOptions::default());
+    // The second view is reached from the first along the chain, so that both share what did not change.
+    let before = subscriber.move_to(from)?.after;
+    let after = subscriber.open_at(to)?;
+    let verdicts = if name.name() == "liveness" {
+        let popularity = Popularity::load(&home, name.environment());
+        Some(insight::verdicts::report(before.state(), after.state(), |video| popularity.hours(video), arguments.limit)?)
+    } else {
+        None
+    };
+    let report = Report {
+        diff: insight::diff::report(before.state(), after.state(), arguments.limit)?,
+        dataset: name,
+        from,
+        to,
+        verdicts,
+    };
+    if json {
+        return output::print_json(&report);
+    }
+    print(&report)
+}
+
+fn print(report: &Report) -> Result<()> {
+    let DiffReport { equal, added, removed, changed, records } = &report.diff;
+    if *equal {
+        return output::print_line(&format!("{}: {} and {} hold the same records (equal digests)", report.dataset, report.from, report.to));
+    }
+    output::print_line(&format!(
+        "{}: {} records added, {} removed, {} changed from {} to {}",
+        report.dataset,
+        grouped(*added as u64),
+        grouped(*removed as u64),
+        grouped(*changed as u64),
+        report.from,
+        report.to
+    ))?;
+    if let Some(verdicts) = &report.verdicts {
+        return print_verdicts(verdicts);
+    }
+    for record in records {
+        let sign = match record.change {
+            Change::Added => '+',
+            Change::Removed => '-',
+            Change::Changed => '~',
+        };
+        output::print_line(&format!("{sign} {}", record.key))?;
+        for field in &record.fields {
+            output::print_line(&format!("    {}: {} -> {}", field.path, field.before, field.after))?;
+        }
+    }
+    let rest = (added + removed + changed).saturating_sub(records.len());
+    if rest > 0 {
+        output::print_line(&format!("... and {} more records (--limit shows more)", grouped(rest as u64)))?;
+    }
+    Ok(())
+}
+
+fn print_verdicts(verdicts: &VerdictReport) -> Result<()> {
+    output::print_line(&format!(
+        "verdicts: {} pairs went live, {} went dark\n",
+        grouped(verdicts.went_live),
+        grouped(verdicts.went_dark)
+    ))?;
+    for (title, flips) in [("blocker", &verdicts.blockers), ("country", &verdicts.countries)] {
+        let mut table = output::table(&[title, "went live", "went dark"], &["went live", "went dark"]);
+        for row in flips.iter().take(10) {
+            table.add_row([row.name.clone(), grouped(row.went_live), grouped(row.went_dark)]);
+        }
+        output::print_line(&format!("{table}\n"))?;
+    }
+    let mut table = output::table(&["video", "hours viewed", "went live in", "went dark in"], &["hours viewed"]);
+    for row in &verdicts.videos {
+        table.add_row([row.video.to_string(), grouped(row.weight), countries(&row.went_live), countries(&row.went_dark)]);
+    }
+    output::print_line(&table)
+}
+
+/// The first few countries and how many more there are.
+fn countries(codes: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let mut text = codes.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(" ");
+    if codes.len() > SHOWN {
+        text.push_str(&format!(" +{}", codes.len() - SHOWN));
+    }
+    text
+}

@@ -1,0 +1,101 @@
+//! `greenlight why`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use gatekeeper::{Explainer, Why};
+use liveness::Country;
+use registry::{DatasetName, Version};
+
+use crate::cli;
+use crate::error::{Error, Result};
+use crate::home::Home;
+use crate::origins::{self, Origins};
+use crate::output;
+
+/// The environment whose verdicts are explained.
+const ENVIRONMENT: &str = "prod";
+
+/// Explains a verdict; the exit code says it too.
+pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Why) -> Result<ExitCode> {
+    let country =
+        Country::from_code(&arguments.country).ok_or_else(|| Error::UnknownCountry(arguments.country.clone()))?;
+    let home = Home::open(dir)?;
+    let liveness: DatasetName = format!("{ENVIRONMENT}/{}", gatekeeper::output::NAME).parse()?;
+    home.version(&liveness, arguments.version)?;
+    let mut explainer = Explainer::new(ENVIRONMENT, home.store(), home.registry())?;
+    explainer.go(arguments.version)?;
+    let video = video(&explainer, &arguments.video)?;
+    let mut why = explainer.why(video, country, arguments.version)?;
+    trace(&home, &mut why)?;
+    if json {
+        output::print_json(&why)?;
+    } else {
+        print(&why)?;
+    }
+    Ok(ExitCode::from(u8::from(!why.live)))
+}
+
+/// The video of an id or a title.
+fn video(explainer: &Explainer, text: &str) -> Result<i64> {
+    if let Ok(id) = text.parse::<i64>()
+        && explainer.inputs().title(id).is_some()
+    {
+        return Ok(id);
+    }
+    match explainer.inputs().videos_titled(text).as_slice() {
+        [video] => Ok(*video),
+        [] => Err(Error::UnknownVideo(text.to_owned())),
+        videos => Err(Error::AmbiguousTitle { title: text.to_owned(), videos: videos.to_vec() }),
+    }
+}
+
+/// Adds to each input record where it came from.
+fn trace(home: &Home, why: &mut Why) -> Result<()> {
+    let mut known: BTreeMap<(String, i64), Origins> = BTreeMap::new();
+    for input in why.blockers.iter_mut().flat_map(|blocker| &mut blocker.inputs) {
+        let place = (input.dataset.clone(), input.version);
+        if !known.contains_key(&place) {
+            let name: DatasetName = format!("{ENVIRONMENT}/{}", input.dataset).parse()?;
+            known.insert(place.clone(), Origins::at(home, &name, Version(input.version))?);
+        }
+        if let Some(origins) = known.get(&place) {
+            let key = origins::key_values(&input.key);
+            input.origin = origins.origin(&key);
+            input.dead_letter = origins.dead_letter(&key);
+        }
+    }
+    Ok(())
+}
+
+fn print(why: &Why) -> Result<()> {
+    let verdict = if why.live { "live" } else { "not live" };
+    output::print_line(&format!(
+        "{} ({}) is {verdict} in {} at {} (liveness {})",
+        why.title, why.video, why.country, why.at, why.version
+    ))?;
+    for blocker in &why.blockers {
+        output::print_line(&format!("\n  {}  {}", blocker.code, blocker.message))?;
+        output::print_line(&format!("      {} can fix it: {}", blocker.owner, blocker.fix))?;
+        for input in &blocker.inputs {
+            let key = serde_json::to_string(&input.key).map_err(Error::Json)?;
+            let presence = if input.present { "" } else { "  (no such record)" };
+            output::print_line(&format!("      {} {key} at version {}{presence}", input.dataset, input.version))?;
+            if let Some(origin) = &input.origin {
+                output::print_line(&format!("        {}", origins::describe(origin)))?;
+            }
+            if let Some(dead) = &input.dead_letter {
+                output::print_line(&format!("        {}", origins::describe_dead(dead)))?;
+            }
+        }
+    }
+    match &why.next_change {
+        Some(change) => output::print_line(&format!(
+            "\n  by itself {} at {}",
+            if change.live { "live" } else { "not live any more" },
+            change.at
+        )),
+        None => output::print_line(&"\n  no change by itself"),
+    }
+}
