@@ -18,7 +18,10 @@ const KILLS: u32 = 10;
 
 #[test]
 fn ten_kills_change_nothing_in_the_end() {
-    let seed = std::env::var("GREENLIGHT_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_210_308);
+    let seed = std::env::var("GREENLIGHT_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20_210_308);
     println!("GREENLIGHT_SEED={seed}");
     let mut random = seed;
 
@@ -50,8 +53,15 @@ fn ten_kills_change_nothing_in_the_end() {
         let versions = disturbed.run(&["versions", "liveness", "--limit", "1000000"]);
         if versions.status.success() {
             let versions: serde_json::Value = serde_json::from_slice(&versions.stdout).unwrap();
-            let first = versions["versions"].as_array().unwrap().last().map(|entry| entry["version"].clone());
-            assert!(first_of_chain.is_none() || first_of_chain == first, "a restart began another chain");
+            let first = versions["versions"]
+                .as_array()
+                .unwrap()
+                .last()
+                .map(|entry| entry["version"].clone());
+            assert!(
+                first_of_chain.is_none() || first_of_chain == first,
+                "a restart began another chain"
+            );
             first_of_chain = first.or(first_of_chain);
         }
     }
@@ -61,11 +71,18 @@ fn ten_kills_change_nothing_in_the_end() {
     let datasets = undisturbed.json(&["datasets"]);
     for entry in datasets["datasets"].as_array().unwrap() {
         let name = entry["dataset"].as_str().unwrap();
-        assert_eq!(disturbed.digest(name), entry["digest"].as_str().unwrap(), "{name} differs after the kills");
+        assert_eq!(
+            disturbed.digest(name),
+            entry["digest"].as_str().unwrap(),
+            "{name} differs after the kills"
+        );
     }
     let versions = disturbed.json(&["versions", "liveness", "--limit", "1000000"]);
     let versions = versions["versions"].as_array().unwrap();
     for pair in versions.windows(2) {
-        assert_eq!(pair[0]["previous"], pair[1]["version"], "the chain of liveness has a gap");
+        assert_eq!(
+            pair[0]["previous"], pair[1]["version"],
+            "the chain of liveness has a gap"
+        );
     }
 }

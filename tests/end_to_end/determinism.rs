@@ -11,8 +11,15 @@ fn two_runs_at_the_same_instant_write_identical_blobs() {
     assert_eq!(first.run_once().last(), second.run_once().last());
     let (left, right) = (first.all_blobs(), second.all_blobs());
     assert!(left.len() > 20, "only {} blobs were written", left.len());
-    assert_eq!(left.keys().collect::<Vec<_>>(), right.keys().collect::<Vec<_>>());
+    assert_eq!(
+        left.keys().collect::<Vec<_>>(),
+        right.keys().collect::<Vec<_>>()
+    );
     for (path, bytes) in &left {
-        assert!(bytes == &right[path], "{} differs between two runs at the same instant", path.display());
+        assert!(
+            bytes == &right[path],
+            "{} differs between two runs at the same instant",
+            path.display()
+        );
     }
 }

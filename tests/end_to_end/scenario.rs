@@ -55,7 +55,10 @@ fn build() -> Scenario {
         *records = count(kept.len());
     }
 
-    let kept = filter(&source.join("changes.jsonl.zst"), &dir.path().join("changes.jsonl.zst"));
+    let kept = filter(
+        &source.join("changes.jsonl.zst"),
+        &dir.path().join("changes.jsonl.zst"),
+    );
     let changes = manifest["records"]["changes"].as_table_mut().unwrap();
     for (topic, records) in changes.iter_mut() {
         let start = format!("{{\"topic\":\"{topic}\",");
@@ -66,12 +69,22 @@ fn build() -> Scenario {
     for round in manifest["round"].as_array_mut().unwrap() {
         let until: jiff::Timestamp = round["until"].as_str().unwrap().parse().unwrap();
         let until = until.as_millisecond();
-        round["records"] = count(delivered.iter().filter(|at| (from..until).contains(*at)).count());
+        round["records"] = count(
+            delivered
+                .iter()
+                .filter(|at| (from..until).contains(*at))
+                .count(),
+        );
         from = until;
     }
     manifest.remove("statistics");
     fs::write(dir.path().join("scenario.toml"), manifest.to_string()).unwrap();
-    assert!(videos.len() > 50 && kept.len() > 1_000, "{} videos, {} changes", videos.len(), kept.len());
+    assert!(
+        videos.len() > 50 && kept.len() > 1_000,
+        "{} videos, {} changes",
+        videos.len(),
+        kept.len()
+    );
     Scenario { dir, videos }
 }
 
@@ -101,7 +114,9 @@ fn filter(from: &Path, to: &Path) -> Vec<String> {
     let mut kept = Vec::new();
     for line in reader.lines() {
         let line = line.unwrap();
-        if title(&line).is_none_or(|id| (id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(KEEP_ONE_IN)) {
+        if title(&line).is_none_or(|id| {
+            (id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(KEEP_ONE_IN)
+        }) {
             writeln!(writer, "{line}").unwrap();
             kept.push(line);
         }

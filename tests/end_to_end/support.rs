@@ -13,7 +13,10 @@ pub(crate) const NOW: &str = "2021-03-08T00:00:00Z";
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// A demo directory under a temporary one.
@@ -25,7 +28,10 @@ pub(crate) struct Demo {
 impl Demo {
     /// An empty directory, to be filled from `scenario`.
     pub(crate) fn new(scenario: &Path) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), scenario: scenario.to_owned() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            scenario: scenario.to_owned(),
+        }
     }
 
     /// The directory.
@@ -36,7 +42,12 @@ impl Demo {
     /// The command `greenlight ARGS --dir DIR --json`.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
-        command.current_dir(root()).args(args).arg("--json").arg("--dir").arg(self.path());
+        command
+            .current_dir(root())
+            .args(args)
+            .arg("--json")
+            .arg("--dir")
+            .arg(self.path());
         command
     }
 
@@ -48,28 +59,55 @@ impl Demo {
     /// Runs a command that must succeed, and parses what it prints.
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.run(args);
-        assert!(output.status.success(), "greenlight {args:?} failed: {}", text(&output.stderr));
+        assert!(
+            output.status.success(),
+            "greenlight {args:?} failed: {}",
+            text(&output.stderr)
+        );
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// Starts `demo --once --now NOW` and leaves it running.
     pub(crate) fn start_once(&self) -> Child {
         let mut command = self.command(&["demo", "--once", "--now", NOW, "--scenario"]);
-        command.arg(&self.scenario).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        command
+            .arg(&self.scenario)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     /// Runs `demo --once --now NOW` to its end; its cycles, one JSON document each.
     pub(crate) fn run_once(&self) -> Vec<Value> {
-        let output = self.command(&["demo", "--once", "--now", NOW, "--scenario"]).arg(&self.scenario).output().unwrap();
-        assert!(output.status.success(), "the demo failed: {}", text(&output.stderr));
-        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let output = self
+            .command(&["demo", "--once", "--now", NOW, "--scenario"])
+            .arg(&self.scenario)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "the demo failed: {}",
+            text(&output.stderr)
+        );
+        text(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// The digest of a dataset's newest state.
     pub(crate) fn digest(&self, dataset: &str) -> String {
         let datasets = self.json(&["datasets"]);
-        let found = datasets["datasets"].as_array().unwrap().iter().find(|entry| entry["dataset"] == dataset);
-        found.unwrap_or_else(|| panic!("no dataset {dataset} in {datasets}"))["digest"].as_str().unwrap().to_owned()
+        let found = datasets["datasets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["dataset"] == dataset);
+        found.unwrap_or_else(|| panic!("no dataset {dataset} in {datasets}"))["digest"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Where the blobs of a dataset lie.
@@ -88,7 +126,10 @@ impl Demo {
                 if path.is_dir() {
                     open.push(path);
                 } else {
-                    files.insert(path.strip_prefix(&base).unwrap().to_owned(), fs::read(&path).unwrap());
+                    files.insert(
+                        path.strip_prefix(&base).unwrap().to_owned(),
+                        fs::read(&path).unwrap(),
+                    );
                 }
             }
         }
@@ -98,13 +139,27 @@ impl Demo {
 
 /// Runs a mode of the Java project; its output, one JSON document per line.
 pub(crate) fn java(args: &[&str], directory: &Path, more: &[&str]) -> Vec<Value> {
-    let build = Command::new(root().join("interop/build.sh")).output().unwrap();
+    let build = Command::new(root().join("interop/build.sh"))
+        .output()
+        .unwrap();
     assert!(build.status.success(), "{}", text(&build.stderr));
     let jar = text(&build.stdout).trim().to_owned();
-    let output =
-        Command::new("java").args(["-Xmx1g", "-jar", &jar]).args(args).arg(directory).args(more).output().unwrap();
-    assert!(output.status.success(), "java {args:?} failed: {}", text(&output.stderr));
-    text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let output = Command::new("java")
+        .args(["-Xmx1g", "-jar", &jar])
+        .args(args)
+        .arg(directory)
+        .args(more)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "java {args:?} failed: {}",
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Bytes that a program printed, as text.

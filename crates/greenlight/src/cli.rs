@@ -15,7 +15,13 @@ use crate::output::Instant;
 #[command(name = "greenlight", version, max_term_width = 110, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// The directory with the log, the registry and the blobs.
-    #[arg(long, global = true, default_value = "data", env = "GREENLIGHT_DIR", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "data",
+        env = "GREENLIGHT_DIR",
+        value_name = "DIR"
+    )]
     pub(crate) dir: PathBuf,
 
     /// Print JSON for programs instead of tables for people (field names are stable; see docs/cli.md).
@@ -64,7 +70,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Sample(Sample),
     /// Print a completion script for a shell.
-    #[command(after_help = "Example:\n  greenlight completions bash > /etc/bash_completion.d/greenlight")]
+    #[command(
+        after_help = "Example:\n  greenlight completions bash > /etc/bash_completion.d/greenlight"
+    )]
     Completions {
         /// The shell.
         shell: Shell,
@@ -175,7 +183,9 @@ pub(crate) struct Diff {
 
 /// Arguments of `greenlight pin`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  greenlight pin liveness 20210308000000002 --reason 'wrong ratings in 3'")]
+#[command(
+    after_help = "Example:\n  greenlight pin liveness 20210308000000002 --reason 'wrong ratings in 3'"
+)]
 pub(crate) struct Pin {
     /// The dataset.
     pub(crate) dataset: String,

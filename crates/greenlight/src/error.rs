@@ -21,7 +21,10 @@ pub(crate) enum Error {
     #[error("{0} has no announced version yet")]
     NothingAnnounced(DatasetName),
     #[error("{dataset} has no version {version}")]
-    UnknownVersion { dataset: DatasetName, version: Version },
+    UnknownVersion {
+        dataset: DatasetName,
+        version: Version,
+    },
     #[error(transparent)]
     Name(#[from] registry::NameError),
     #[error(transparent)]
@@ -55,7 +58,10 @@ pub(crate) enum Error {
     #[error("{}: {message}", path.display())]
     Config { path: PathBuf, message: String },
     #[error("{dataset}: the cycle was rolled back: {reason}")]
-    Cycle { dataset: DatasetName, reason: String },
+    Cycle {
+        dataset: DatasetName,
+        reason: String,
+    },
     #[error("handle signals")]
     Signals(#[source] ctrlc::Error),
     #[error("the {0} thread ended unexpectedly")]

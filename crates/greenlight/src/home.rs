@@ -41,7 +41,12 @@ impl Home {
 
     /// A subscriber of a dataset that loads what `options` say.
     pub(crate) fn subscriber(&self, name: &DatasetName, options: SubscriberOptions) -> Subscriber {
-        Subscriber::new(name.clone(), Arc::clone(&self.store), Arc::clone(self.registry()), options)
+        Subscriber::new(
+            name.clone(),
+            Arc::clone(&self.store),
+            Arc::clone(self.registry()),
+            options,
+        )
     }
 
     /// The registry.
@@ -54,12 +59,18 @@ impl Home {
         if self.home.role() == Role::Owner {
             return None;
         }
-        std::fs::read_to_string(self.home.dir().join("greenlight.lock")).ok()?.trim().parse().ok()
+        std::fs::read_to_string(self.home.dir().join("greenlight.lock"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// What the registry knows of a dataset.
     pub(crate) fn dataset(&self, name: &DatasetName) -> Result<DatasetInfo> {
-        self.registry().dataset(name)?.ok_or_else(|| Error::UnknownDataset(name.clone()))
+        self.registry()
+            .dataset(name)?
+            .ok_or_else(|| Error::UnknownDataset(name.clone()))
     }
 
     /// The version to look at: the one asked for, or the latest for everybody.
@@ -68,7 +79,10 @@ impl Home {
         match asked {
             Some(version) => match self.registry().version(name, version)? {
                 Some(_) => Ok(version),
-                None => Err(Error::UnknownVersion { dataset: name.clone(), version }),
+                None => Err(Error::UnknownVersion {
+                    dataset: name.clone(),
+                    version,
+                }),
             },
             None => match info.latest(&Scope::everybody()) {
                 Some(latest) => Ok(latest.version),
@@ -80,5 +94,7 @@ impl Home {
 
 /// The system's clock in milliseconds since 1970, UTC. Only for remarks such as when a pin was set, never for a state.
 pub(crate) fn wall_clock_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64)
 }

@@ -22,12 +22,18 @@ pub(crate) struct Origins {
 impl Origins {
     /// The origins of a view, which must have been loaded with [`options`].
     pub(crate) fn of(home: &Home, dataset: &DatasetName, view: &View) -> Result<Self> {
-        let spec = ingest::embedded_specs()?.into_iter().find(|spec| &spec.name == dataset);
+        let spec = ingest::embedded_specs()?
+            .into_iter()
+            .find(|spec| &spec.name == dataset);
         let letters = match &spec {
             Some(spec) => ingest::dead_letters(home.log().as_ref(), spec)?,
             None => Vec::new(),
         };
-        Ok(Self { state: view.state().clone(), spec, letters })
+        Ok(Self {
+            state: view.state().clone(),
+            spec,
+            letters,
+        })
     }
 
     /// The origins of a version.
@@ -53,14 +59,18 @@ impl Origins {
     pub(crate) fn dead_letter(&self, key: &[KeyValue]) -> Option<DeadLetter> {
         let spec = self.spec.as_ref()?;
         let key = canonical(key);
-        let mut of_key = self.letters.iter().filter(|letter| letter.is_of(spec.model.key(), &key)).peekable();
-        of_key.peek()?;
+        let letters = || {
+            self.letters
+                .iter()
+                .filter(|letter| letter.is_of(spec.model.key(), &key))
+        };
+        letters().next()?;
         let origin = ingest::origin(&self.state, &key);
         let newer = |letter: &&ingest::DeadLetter| match &origin {
             Some(origin) => letter.may_be_newer(origin, &spec.topic_of(origin.channel)),
             None => true,
         };
-        let letter = of_key.filter(newer).last()?;
+        let letter = letters().rfind(newer)?;
         Some(DeadLetter {
             topic: letter.topic.clone(),
             partition: letter.partition,
@@ -72,7 +82,10 @@ impl Origins {
 
 /// What to load so that origins are there.
 pub(crate) fn options() -> SubscriberOptions {
-    SubscriberOptions { parts: BTreeSet::from([ingest::FOLD_PART.to_owned()]), ..SubscriberOptions::default() }
+    SubscriberOptions {
+        parts: BTreeSet::from([ingest::FOLD_PART.to_owned()]),
+        ..SubscriberOptions::default()
+    }
 }
 
 /// A key as an explanation names it, as values to look it up with.
@@ -92,9 +105,14 @@ fn canonical(key: &[KeyValue]) -> Vec<u8> {
 
 /// An origin, in a sentence.
 pub(crate) fn describe(origin: &Origin) -> String {
-    let version = origin.source_version.map_or(String::new(), |version| format!(", source version {version}"));
+    let version = origin.source_version.map_or(String::new(), |version| {
+        format!(", source version {version}")
+    });
     let verb = if origin.deleted { "deleted by" } else { "from" };
-    format!("{verb} topic {}, partition {}, offset {}{version}", origin.topic, origin.partition, origin.offset)
+    format!(
+        "{verb} topic {}, partition {}, offset {}{version}",
+        origin.topic, origin.partition, origin.offset
+    )
 }
 
 /// A dead letter, in a sentence.

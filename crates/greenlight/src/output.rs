@@ -18,8 +18,9 @@ impl FromStr for Instant {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let timestamp: Timestamp =
-            text.parse().map_err(|_| format!("{text:?} is no RFC 3339 instant such as 2021-03-08T00:00:00Z"))?;
+        let timestamp: Timestamp = text
+            .parse()
+            .map_err(|_| format!("{text:?} is no RFC 3339 instant such as 2021-03-08T00:00:00Z"))?;
         Ok(Self(timestamp.as_millisecond()))
     }
 }
@@ -42,7 +43,10 @@ impl Serialize for Instant {
 /// An empty table with a header; columns named in `right` are aligned to the right.
 pub(crate) fn table(header: &[&str], right: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header);
     for (index, name) in header.iter().enumerate() {
         if let Some(column) = table.column_mut(index) {
             column.set_padding((0, 2));
@@ -80,7 +84,10 @@ pub(crate) fn print_error(error: &Error, json: bool) {
         source = cause.source();
     }
     if json {
-        eprintln!("{}", serde_json::json!({ "error": message, "hint": error.hint() }));
+        eprintln!(
+            "{}",
+            serde_json::json!({ "error": message, "hint": error.hint() })
+        );
     } else {
         eprintln!("error: {message}");
         if let Some(hint) = error.hint() {
@@ -122,7 +129,12 @@ mod tests {
         let instant: Instant = "2021-03-08T00:00:00Z".parse().unwrap();
         assert_eq!(instant.0, 1_615_161_600_000);
         assert_eq!(instant.to_string(), "2021-03-08T00:00:00Z");
-        assert!("yesterday".parse::<Instant>().unwrap_err().contains("2021-03-08T00:00:00Z"));
+        assert!(
+            "yesterday"
+                .parse::<Instant>()
+                .unwrap_err()
+                .contains("2021-03-08T00:00:00Z")
+        );
     }
 
     #[test]

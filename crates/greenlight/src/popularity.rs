@@ -18,10 +18,17 @@ pub(crate) struct Popularity {
 impl Popularity {
     /// Loads the newest state of an environment.
     pub(crate) fn load(home: &Home, environment: &str) -> Self {
-        let options = SubscriberOptions { indexes: BTreeSet::from([TYPE.to_owned()]), ..SubscriberOptions::default() };
+        let options = SubscriberOptions {
+            indexes: BTreeSet::from([TYPE.to_owned()]),
+            ..SubscriberOptions::default()
+        };
         let name = format!("{environment}/popularity").parse::<DatasetName>();
-        let moved = name.ok().and_then(|name| home.subscriber(&name, options).refresh().ok());
-        Self { view: moved.map(|moved| moved.after) }
+        let moved = name
+            .ok()
+            .and_then(|name| home.subscriber(&name, options).refresh().ok());
+        Self {
+            view: moved.map(|moved| moved.after),
+        }
     }
 
     /// Hours viewed; 0 where nobody counted them.

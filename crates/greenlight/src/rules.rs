@@ -10,6 +10,12 @@ use crate::error::{Error, Result};
 pub(crate) fn configuration() -> Result<Configuration> {
     let path = PathBuf::from("config/rules.toml");
     let configuration: Configuration = toml::from_str(include_str!("../../../config/rules.toml"))
-        .map_err(|error| Error::Config { path: path.clone(), message: error.to_string() })?;
-    configuration.complete().map_err(|error| Error::Config { path, message: error.to_string() })
+        .map_err(|error| Error::Config {
+        path: path.clone(),
+        message: error.to_string(),
+    })?;
+    configuration.complete().map_err(|error| Error::Config {
+        path,
+        message: error.to_string(),
+    })
 }

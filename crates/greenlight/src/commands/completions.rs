@@ -7,5 +7,10 @@ use crate::cli::Cli;
 
 /// Prints the completion script of a shell.
 pub(crate) fn run(shell: Shell) {
-    clap_complete::generate(shell, &mut Cli::command(), "greenlight", &mut std::io::stdout());
+    clap_complete::generate(
+        shell,
+        &mut Cli::command(),
+        "greenlight",
+        &mut std::io::stdout(),
+    );
 }

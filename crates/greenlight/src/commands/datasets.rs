@@ -36,7 +36,9 @@ pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
         let latest = info.latest(&Scope::everybody());
         let mut row = Row {
             version: latest.map(|latest| latest.version),
-            pinned: latest.filter(|latest| latest.pinned).map(|latest| latest.version),
+            pinned: latest
+                .filter(|latest| latest.pinned)
+                .map(|latest| latest.version),
             dataset: info.name,
             records: 0,
             types: BTreeMap::new(),
@@ -44,9 +46,14 @@ pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
             heap_bytes: 0,
         };
         if let Some(version) = row.version {
-            let view = home.subscriber(&row.dataset, SubscriberOptions::default()).open_at(version)?;
+            let view = home
+                .subscriber(&row.dataset, SubscriberOptions::default())
+                .open_at(version)?;
             let state = view.state();
-            row.types = state.types().map(|records| (records.name().to_owned(), records.count() as u64)).collect();
+            row.types = state
+                .types()
+                .map(|records| (records.name().to_owned(), records.count() as u64))
+                .collect();
             let root = &insight::root_type(state)?.name;
             row.records = row.types.get(root).copied().unwrap_or(0);
             row.digest = Some(Digest::of(state)?.to_string());
@@ -58,7 +65,10 @@ pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
     if json {
         return output::print_json(&report);
     }
-    let mut table = output::table(&["dataset", "version", "records", "in memory", "digest"], &["records", "in memory"]);
+    let mut table = output::table(
+        &["dataset", "version", "records", "in memory", "digest"],
+        &["records", "in memory"],
+    );
     for row in &report.datasets {
         table.add_row([
             row.dataset.to_string(),

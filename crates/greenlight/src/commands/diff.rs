@@ -37,7 +37,12 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Diff) -> Result<()> {
     let after = subscriber.open_at(to)?;
     let verdicts = if name.name() == "liveness" {
         let popularity = Popularity::load(&home, name.environment());
-        Some(insight::verdicts::report(before.state(), after.state(), |video| popularity.hours(video), arguments.limit)?)
+        Some(insight::verdicts::report(
+            before.state(),
+            after.state(),
+            |video| popularity.hours(video),
+            arguments.limit,
+        )?)
     } else {
         None
     };
@@ -55,9 +60,18 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Diff) -> Result<()> {
 }
 
 fn print(report: &Report) -> Result<()> {
-    let DiffReport { equal, added, removed, changed, records } = &report.diff;
+    let DiffReport {
+        equal,
+        added,
+        removed,
+        changed,
+        records,
+    } = &report.diff;
     if *equal {
-        return output::print_line(&format!("{}: {} and {} hold the same records (equal digests)", report.dataset, report.from, report.to));
+        return output::print_line(&format!(
+            "{}: {} and {} hold the same records (equal digests)",
+            report.dataset, report.from, report.to
+        ));
     }
     output::print_line(&format!(
         "{}: {} records added, {} removed, {} changed from {} to {}",
@@ -79,12 +93,18 @@ fn print(report: &Report) -> Result<()> {
         };
         output::print_line(&format!("{sign} {}", record.key))?;
         for field in &record.fields {
-            output::print_line(&format!("    {}: {} -> {}", field.path, field.before, field.after))?;
+            output::print_line(&format!(
+                "    {}: {} -> {}",
+                field.path, field.before, field.after
+            ))?;
         }
     }
     let rest = (added + removed + changed).saturating_sub(records.len());
     if rest > 0 {
-        output::print_line(&format!("... and {} more records (--limit shows more)", grouped(rest as u64)))?;
+        output::print_line(&format!(
+            "... and {} more records (--limit shows more)",
+            grouped(rest as u64)
+        ))?;
     }
     Ok(())
 }
@@ -95,16 +115,34 @@ fn print_verdicts(verdicts: &VerdictReport) -> Result<()> {
         grouped(verdicts.went_live),
         grouped(verdicts.went_dark)
     ))?;
-    for (title, flips) in [("blocker", &verdicts.blockers), ("country", &verdicts.countries)] {
-        let mut table = output::table(&[title, "went live", "went dark"], &["went live", "went dark"]);
+    for (title, flips) in [
+        ("blocker", &verdicts.blockers),
+        ("country", &verdicts.countries),
+    ] {
+        let mut table = output::table(
+            &[title, "went live", "went dark"],
+            &["went live", "went dark"],
+        );
         for row in flips.iter().take(10) {
-            table.add_row([row.name.clone(), grouped(row.went_live), grouped(row.went_dark)]);
+            table.add_row([
+                row.name.clone(),
+                grouped(row.went_live),
+                grouped(row.went_dark),
+            ]);
         }
         output::print_line(&format!("{table}\n"))?;
     }
-    let mut table = output::table(&["video", "hours viewed", "went live in", "went dark in"], &["hours viewed"]);
+    let mut table = output::table(
+        &["video", "hours viewed", "went live in", "went dark in"],
+        &["hours viewed"],
+    );
     for row in &verdicts.videos {
-        table.add_row([row.video.to_string(), grouped(row.weight), countries(&row.went_live), countries(&row.went_dark)]);
+        table.add_row([
+            row.video.to_string(),
+            grouped(row.weight),
+            countries(&row.went_live),
+            countries(&row.went_dark),
+        ]);
     }
     output::print_line(&table)
 }
@@ -112,7 +150,12 @@ fn print_verdicts(verdicts: &VerdictReport) -> Result<()> {
 /// The first few countries and how many more there are.
 fn countries(codes: &[String]) -> String {
     const SHOWN: usize = 8;
-    let mut text = codes.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(" ");
+    let mut text = codes
+        .iter()
+        .take(SHOWN)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(" ");
     if codes.len() > SHOWN {
         text.push_str(&format!(" +{}", codes.len() - SHOWN));
     }

@@ -23,9 +23,13 @@ pub(crate) fn pin(dir: &Path, json: bool, arguments: &cli::Pin) -> Result<()> {
     let home = Home::open(dir)?;
     let version = home.version(&name, Some(arguments.version))?;
     let by = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
-    let action = Action::Pin { scope: Scope::everybody(), version, by, reason: arguments.reason.clone() };
-    home.registry().execute(&name, wall_clock_ms(), action)?;
-    report(&home, json, name)
+    let action = Action::Pin {
+        scope: Scope::everybody(),
+        version,
+        by,
+        reason: arguments.reason.clone(),
+    };
+    change(&home, json, name, action)
 }
 
 /// Removes a dataset's pin.
@@ -33,22 +37,37 @@ pub(crate) fn unpin(dir: &Path, json: bool, arguments: &cli::Unpin) -> Result<()
     let name: DatasetName = arguments.dataset.parse()?;
     let home = Home::open(dir)?;
     home.dataset(&name)?;
-    home.registry().execute(&name, wall_clock_ms(), Action::Unpin { scope: Scope::everybody() })?;
-    report(&home, json, name)
+    change(
+        &home,
+        json,
+        name,
+        Action::Unpin {
+            scope: Scope::everybody(),
+        },
+    )
 }
 
-fn report(home: &Home, json: bool, dataset: DatasetName) -> Result<()> {
+/// Tells the registry, and stock consumers through `announced.version`.
+fn change(home: &Home, json: bool, dataset: DatasetName, action: Action) -> Result<()> {
+    home.registry().execute(&dataset, wall_clock_ms(), action)?;
+    dataset::project_announcement(home.store(), home.registry(), &dataset)?;
     let info = home.dataset(&dataset)?;
     let pinned = info.pins.get(&Scope::everybody()).map(|pin| pin.version);
-    let latest = info.latest(&Scope::everybody()).map(|latest| latest.version);
+    let latest = info
+        .latest(&Scope::everybody())
+        .map(|latest| latest.version);
     if json {
-        return output::print_json(&Report { dataset, pinned, latest });
+        return output::print_json(&Report {
+            dataset,
+            pinned,
+            latest,
+        });
     }
-    match pinned {
-        Some(version) => output::print_line(&format!("{dataset} is pinned to {version} until `greenlight unpin {dataset}`")),
-        None => output::print_line(&format!(
-            "{dataset} has no pin; its latest version is {}",
-            latest.map_or("none".to_owned(), |version| version.to_string())
-        )),
-    }
+    output::print_line(&match (pinned, latest) {
+        (Some(version), _) => {
+            format!("{dataset} is pinned to {version} until `greenlight unpin {dataset}`")
+        }
+        (None, Some(version)) => format!("{dataset} has no pin; its latest version is {version}"),
+        (None, None) => format!("{dataset} has no pin and nothing is announced"),
+    })
 }

@@ -29,7 +29,9 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Show) -> Result<()> {
     let name: DatasetName = arguments.dataset.parse()?;
     let home = Home::open(dir)?;
     let version = home.version(&name, arguments.version)?;
-    let view = home.subscriber(&name, origins::options()).open_at(version)?;
+    let view = home
+        .subscriber(&name, origins::options())
+        .open_at(version)?;
     let root = insight::root_type(view.state())?;
     let key = insight::parse_key(root, &arguments.key)?;
     let index = PrimaryKeyIndex::build(view.state(), &root.name, None)?;
@@ -53,7 +55,10 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Show) -> Result<()> {
 }
 
 fn print(report: &Report) -> Result<()> {
-    output::print_line(&format!("{} {} at version {}", report.dataset, report.key, report.version))?;
+    output::print_line(&format!(
+        "{} {} at version {}",
+        report.dataset, report.key, report.version
+    ))?;
     match &report.record {
         Some(record) => output::print_line(&format!("{record:#}"))?,
         None => output::print_line(&"there is no such record")?,

@@ -47,10 +47,18 @@ pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
     let home = Home::open(dir)?;
     let infos = home.registry().datasets()?;
     // Ages are told by the youngest instant that any producer recorded: the clock of a demo need not be today's.
-    let now_ms = infos.iter().map(|info| info.now_floor_ms).max().unwrap_or(0);
+    let now_ms = infos
+        .iter()
+        .map(|info| info.now_floor_ms)
+        .max()
+        .unwrap_or(0);
     let specs = ingest::embedded_specs()?;
-    let mut report =
-        Report { directory: dir.to_owned(), owner_pid: home.owner_pid(), datasets: Vec::new(), dead_letters: Vec::new() };
+    let mut report = Report {
+        directory: dir.to_owned(),
+        owner_pid: home.owner_pid(),
+        datasets: Vec::new(),
+        dead_letters: Vec::new(),
+    };
     for info in infos {
         let letters = match specs.iter().find(|spec| spec.name == info.name) {
             Some(spec) => ingest::dead_letters(home.log().as_ref(), spec)?,
@@ -58,28 +66,44 @@ pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
         };
         let latest = info.latest(&Scope::everybody());
         let announced = match latest {
-            Some(latest) => home.registry().version(&info.name, latest.version)?.and_then(|version| version.announced_at_ms),
+            Some(latest) => home
+                .registry()
+                .version(&info.name, latest.version)?
+                .and_then(|version| version.announced_at_ms),
             None => None,
         };
-        let confirmed = info.confirmation.as_ref().map(|confirmation| confirmation.at_ms);
+        let confirmed = info
+            .confirmation
+            .as_ref()
+            .map(|confirmation| confirmation.at_ms);
         report.datasets.push(Row {
             dataset: info.name.clone(),
             version: latest.map(|latest| latest.version),
             announced_at: announced.map(Instant),
             confirmed_at: confirmed.map(Instant),
-            age_ms: confirmed.max(announced).map(|fresh| (now_ms - fresh).max(0)),
-            pinned: latest.filter(|latest| latest.pinned).map(|latest| latest.version),
+            age_ms: confirmed
+                .max(announced)
+                .map(|fresh| (now_ms - fresh).max(0)),
+            pinned: latest
+                .filter(|latest| latest.pinned)
+                .map(|latest| latest.version),
             owner: info.owner.map(|ownership| ownership.owner),
             dead_letters: letters.len(),
         });
-        report.dead_letters.extend(letters.into_iter().rev().take(DEAD_LETTERS).map(|letter| Dead {
-            dataset: info.name.clone(),
-            topic: letter.topic,
-            partition: letter.partition,
-            offset: letter.offset,
-            reason: letter.reason,
-            key: letter.key.map(|key| String::from_utf8_lossy(&key).into_owned()),
-        }));
+        report
+            .dead_letters
+            .extend(letters.into_iter().rev().take(DEAD_LETTERS).map(|letter| {
+                Dead {
+                    dataset: info.name.clone(),
+                    topic: letter.topic,
+                    partition: letter.partition,
+                    offset: letter.offset,
+                    reason: letter.reason,
+                    key: letter
+                        .key
+                        .map(|key| String::from_utf8_lossy(&key).into_owned()),
+                }
+            }));
     }
     report.dead_letters.truncate(DEAD_LETTERS);
     if json {
@@ -91,9 +115,15 @@ pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
 fn print(report: &Report) -> Result<()> {
     output::print_line(&match report.owner_pid {
         Some(pid) => format!("{} is owned by process {pid}\n", report.directory.display()),
-        None => format!("{} is owned by nobody: nothing is running on it\n", report.directory.display()),
+        None => format!(
+            "{} is owned by nobody: nothing is running on it\n",
+            report.directory.display()
+        ),
     })?;
-    let mut table = output::table(&["dataset", "version", "announced at", "age", "dead letters"], &["age", "dead letters"]);
+    let mut table = output::table(
+        &["dataset", "version", "announced at", "age", "dead letters"],
+        &["age", "dead letters"],
+    );
     for row in &report.datasets {
         table.add_row([
             row.dataset.to_string(),

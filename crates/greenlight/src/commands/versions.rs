@@ -50,7 +50,9 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Versions) -> Result<(
         })
         .collect();
     let report = Report {
-        latest: info.latest(&Scope::everybody()).map(|latest| latest.version),
+        latest: info
+            .latest(&Scope::everybody())
+            .map(|latest| latest.version),
         pinned: info.pins.get(&Scope::everybody()).map(|pin| pin.version),
         dataset: name,
         versions,
@@ -58,7 +60,10 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Versions) -> Result<(
     if json {
         return output::print_json(&report);
     }
-    let mut table = output::table(&["version", "announced at", "blob bytes", ""], &["blob bytes"]);
+    let mut table = output::table(
+        &["version", "announced at", "blob bytes", ""],
+        &["blob bytes"],
+    );
     for row in &report.versions {
         let mut marks = Vec::new();
         if Some(row.version) == report.latest {
@@ -72,7 +77,8 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Versions) -> Result<(
         }
         table.add_row([
             row.version.to_string(),
-            row.announced_at.map_or("not yet".to_owned(), |at| at.to_string()),
+            row.announced_at
+                .map_or("not yet".to_owned(), |at| at.to_string()),
             output::grouped(row.bytes),
             marks.join(", "),
         ]);

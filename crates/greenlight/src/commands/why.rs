@@ -19,8 +19,8 @@ const ENVIRONMENT: &str = "prod";
 
 /// Explains a verdict; the exit code says it too.
 pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Why) -> Result<ExitCode> {
-    let country =
-        Country::from_code(&arguments.country).ok_or_else(|| Error::UnknownCountry(arguments.country.clone()))?;
+    let country = Country::from_code(&arguments.country)
+        .ok_or_else(|| Error::UnknownCountry(arguments.country.clone()))?;
     let home = Home::open(dir)?;
     let liveness: DatasetName = format!("{ENVIRONMENT}/{}", gatekeeper::output::NAME).parse()?;
     home.version(&liveness, arguments.version)?;
@@ -47,18 +47,28 @@ fn video(explainer: &Explainer, text: &str) -> Result<i64> {
     match explainer.inputs().videos_titled(text).as_slice() {
         [video] => Ok(*video),
         [] => Err(Error::UnknownVideo(text.to_owned())),
-        videos => Err(Error::AmbiguousTitle { title: text.to_owned(), videos: videos.to_vec() }),
+        videos => Err(Error::AmbiguousTitle {
+            title: text.to_owned(),
+            videos: videos.to_vec(),
+        }),
     }
 }
 
 /// Adds to each input record where it came from.
 fn trace(home: &Home, why: &mut Why) -> Result<()> {
     let mut known: BTreeMap<(String, i64), Origins> = BTreeMap::new();
-    for input in why.blockers.iter_mut().flat_map(|blocker| &mut blocker.inputs) {
+    for input in why
+        .blockers
+        .iter_mut()
+        .flat_map(|blocker| &mut blocker.inputs)
+    {
         let place = (input.dataset.clone(), input.version);
         if !known.contains_key(&place) {
             let name: DatasetName = format!("{ENVIRONMENT}/{}", input.dataset).parse()?;
-            known.insert(place.clone(), Origins::at(home, &name, Version(input.version))?);
+            known.insert(
+                place.clone(),
+                Origins::at(home, &name, Version(input.version))?,
+            );
         }
         if let Some(origins) = known.get(&place) {
             let key = origins::key_values(&input.key);
@@ -77,11 +87,21 @@ fn print(why: &Why) -> Result<()> {
     ))?;
     for blocker in &why.blockers {
         output::print_line(&format!("\n  {}  {}", blocker.code, blocker.message))?;
-        output::print_line(&format!("      {} can fix it: {}", blocker.owner, blocker.fix))?;
+        output::print_line(&format!(
+            "      {} can fix it: {}",
+            blocker.owner, blocker.fix
+        ))?;
         for input in &blocker.inputs {
             let key = serde_json::to_string(&input.key).map_err(Error::Json)?;
-            let presence = if input.present { "" } else { "  (no such record)" };
-            output::print_line(&format!("      {} {key} at version {}{presence}", input.dataset, input.version))?;
+            let presence = if input.present {
+                ""
+            } else {
+                "  (no such record)"
+            };
+            output::print_line(&format!(
+                "      {} {key} at version {}{presence}",
+                input.dataset, input.version
+            ))?;
             if let Some(origin) = &input.origin {
                 output::print_line(&format!("        {}", origins::describe(origin)))?;
             }
@@ -93,7 +113,11 @@ fn print(why: &Why) -> Result<()> {
     match &why.next_change {
         Some(change) => output::print_line(&format!(
             "\n  by itself {} at {}",
-            if change.live { "live" } else { "not live any more" },
+            if change.live {
+                "live"
+            } else {
+                "not live any more"
+            },
             change.at
         )),
         None => output::print_line(&"\n  no change by itself"),

@@ -14,12 +14,20 @@ pub(super) struct Clock {
 impl Clock {
     /// A clock that always says `at_ms`.
     pub(super) fn stopped(at_ms: i64) -> Self {
-        Self { start_ms: at_ms, running: None, latest_ms: AtomicI64::new(at_ms) }
+        Self {
+            start_ms: at_ms,
+            running: None,
+            latest_ms: AtomicI64::new(at_ms),
+        }
     }
 
     /// A clock that says `at_ms` now and runs `speed` times as fast as real time.
     pub(super) fn running(at_ms: i64, speed: u32) -> Self {
-        Self { start_ms: at_ms, running: Some((Instant::now(), speed)), latest_ms: AtomicI64::new(at_ms) }
+        Self {
+            start_ms: at_ms,
+            running: Some((Instant::now(), speed)),
+            latest_ms: AtomicI64::new(at_ms),
+        }
     }
 
     /// The time; it never goes back.
@@ -28,10 +36,13 @@ impl Clock {
             None => self.start_ms,
             Some((started, speed)) => {
                 let elapsed_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
-                self.start_ms.saturating_add(elapsed_ms.saturating_mul(i64::from(*speed)))
+                self.start_ms
+                    .saturating_add(elapsed_ms.saturating_mul(i64::from(*speed)))
             }
         };
-        self.latest_ms.fetch_max(now_ms, Ordering::Relaxed).max(now_ms)
+        self.latest_ms
+            .fetch_max(now_ms, Ordering::Relaxed)
+            .max(now_ms)
     }
 }
 

@@ -21,7 +21,11 @@ pub(super) struct Feed<'a> {
 
 impl<'a> Feed<'a> {
     /// Prepares to feed `scenario` to `log`.
-    pub(super) fn new(scenario: &'a Scenario, log: &'a dyn ChangeLog, specs: &[DatasetSpec]) -> Result<Self> {
+    pub(super) fn new(
+        scenario: &'a Scenario,
+        log: &'a dyn ChangeLog,
+        specs: &[DatasetSpec],
+    ) -> Result<Self> {
         let topic = |spec: &DatasetSpec| Topic {
             name: spec.topic.clone(),
             partitions: spec.partitions,
@@ -29,7 +33,10 @@ impl<'a> Feed<'a> {
             schema_id: spec.schema.id(),
         };
         let topics: Vec<Topic> = specs.iter().map(topic).collect();
-        Ok(Self { feeder: Feeder::new(scenario, log, &topics)?, rounds: &scenario.manifest().rounds })
+        Ok(Self {
+            feeder: Feeder::new(scenario, log, &topics)?,
+            rounds: &scenario.manifest().rounds,
+        })
     }
 
     /// The instants that end the rounds of changes.

@@ -11,7 +11,13 @@ use super::summary;
 use crate::error::{Error, Result};
 
 /// Runs until asked to stop.
-pub(super) fn run(roles: &mut Roles, feed: &mut Feed<'_>, cadence: Duration, json: bool, stop: &Stop) -> Result<()> {
+pub(super) fn run(
+    roles: &mut Roles,
+    feed: &mut Feed<'_>,
+    cadence: Duration,
+    json: bool,
+    stop: &Stop,
+) -> Result<()> {
     let producers = roles.start_producers(cadence)?;
     let ran = thread::scope(|scope| {
         let feeder = scope.spawn(|| {

@@ -31,19 +31,41 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Demo) -> Result<()> {
     let scenario = Scenario::open(&arguments.scenario)?;
     let home = embedded::open_with(dir, &EmbeddedOptions::default())?;
     if home.role() != Role::Owner {
-        let owner = std::fs::read_to_string(dir.join("greenlight.lock")).unwrap_or_default().trim().to_owned();
-        return Err(Error::Owned { dir: dir.to_owned(), owner });
+        let owner = std::fs::read_to_string(dir.join("greenlight.lock"))
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
+        return Err(Error::Owned {
+            dir: dir.to_owned(),
+            owner,
+        });
     }
     let stop = Stop::on_signals()?;
     // A second start goes on where the first one's clock stood.
-    let floor_ms = home.registry().datasets()?.iter().map(|info| info.now_floor_ms).max().unwrap_or(0);
+    let floor_ms = home
+        .registry()
+        .datasets()?
+        .iter()
+        .map(|info| info.now_floor_ms)
+        .max()
+        .unwrap_or(0);
     let clock = match arguments.now {
         Some(now) => Clock::stopped(now.0),
-        None => Clock::running(scenario.manifest().clock_ms.max(floor_ms), arguments.clock_speed),
+        None => Clock::running(
+            scenario.manifest().clock_ms.max(floor_ms),
+            arguments.clock_speed,
+        ),
     };
     if !json {
-        output::print_line(&format!("scenario {}, data in {}, clock at {}", scenario.manifest().name, dir.display(), Instant(clock.now_ms())))?;
-        output::print_line(&"greenlight status, why, show and diff work beside this process; Ctrl-C stops it\n")?;
+        output::print_line(&format!(
+            "scenario {}, data in {}, clock at {}",
+            scenario.manifest().name,
+            dir.display(),
+            Instant(clock.now_ms())
+        ))?;
+        output::print_line(
+            &"greenlight status, why, show and diff work beside this process; Ctrl-C stops it\n",
+        )?;
     }
     let specs = ingest::embedded_specs()?;
     let mut feed = Feed::new(&scenario, home.log().as_ref(), &specs)?;

@@ -8,7 +8,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// A bar for `len` records; hidden where standard error is no terminal.
 pub(super) fn records(what: &str, len: u64) -> ProgressBar {
     let bar = bar(len);
-    if let Ok(style) = ProgressStyle::with_template("{msg:<28} {wide_bar} {human_pos} of {human_len} records, {per_sec}, {eta} left") {
+    if let Ok(style) = ProgressStyle::with_template(
+        "{msg:<28} {wide_bar} {human_pos} of {human_len} records, {per_sec}, {eta} left",
+    ) {
         bar.set_style(style);
     }
     bar.set_message(what.to_owned());
@@ -18,7 +20,9 @@ pub(super) fn records(what: &str, len: u64) -> ProgressBar {
 /// A bar for steps of different length.
 pub(super) fn steps(what: &str, len: u64) -> ProgressBar {
     let bar = bar(len);
-    if let Ok(style) = ProgressStyle::with_template("{msg:<28} {wide_bar} {pos} of {len}, {elapsed}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg:<28} {wide_bar} {pos} of {len}, {elapsed}")
+    {
         bar.set_style(style);
     }
     bar.set_message(what.to_owned());
@@ -27,6 +31,10 @@ pub(super) fn steps(what: &str, len: u64) -> ProgressBar {
 }
 
 fn bar(len: u64) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
     ProgressBar::with_draw_target(Some(len), target)
 }

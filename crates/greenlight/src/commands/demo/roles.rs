@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use blobstore::{BlobStore, DirectoryStore};
 use dataset::{PublisherOptions, Snapshots};
 use gatekeeper::{Gatekeeper, GatekeeperOptions};
-use ingest::{Components, DatasetSpec, DirectorySchemas, Ended, IncrementalProducer, ProducerOptions, ProducerThread};
+use ingest::{
+    Components, DatasetSpec, DirectorySchemas, Ended, IncrementalProducer, ProducerOptions,
+    ProducerThread,
+};
 use registry::embedded::Home;
 
 use super::clock::Clock;
@@ -59,7 +62,12 @@ impl Stop {
             if left.is_zero() {
                 return;
             }
-            stopped = self.inner.1.wait_timeout(stopped, left).unwrap_or_else(PoisonError::into_inner).0;
+            stopped = self
+                .inner
+                .1
+                .wait_timeout(stopped, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -77,7 +85,12 @@ pub(super) struct Roles {
 
 impl Roles {
     /// Opens all roles on a directory. `reproducible` makes the blobs a function of the cycles alone.
-    pub(super) fn open(home: &Home, specs: Vec<DatasetSpec>, clock: Clock, reproducible: bool) -> Result<Self> {
+    pub(super) fn open(
+        home: &Home,
+        specs: Vec<DatasetSpec>,
+        clock: Clock,
+        reproducible: bool,
+    ) -> Result<Self> {
         let store: Arc<dyn BlobStore> = Arc::new(DirectoryStore::open(home.blobs_dir())?);
         let components = Components {
             log: Arc::clone(home.log()),
@@ -95,19 +108,29 @@ impl Roles {
         for spec in specs {
             bar.set_message(format!("opening {}", spec.name));
             let options = ProducerOptions::new(options.clone());
-            producers.push(IncrementalProducer::open(spec, components.clone(), options, now_ms)?);
+            producers.push(IncrementalProducer::open(
+                spec,
+                components.clone(),
+                options,
+                now_ms,
+            )?);
             bar.inc(1);
         }
         bar.set_message("opening liveness");
         let options = GatekeeperOptions {
             environment: "prod".to_owned(),
             configuration: rules::configuration()?,
-            code_revision: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
+            code_revision: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"))
+                .to_owned(),
             publisher: options,
         };
         let gatekeeper = Gatekeeper::open(options, &store, home.registry(), now_ms)?;
         bar.finish_and_clear();
-        Ok(Self { clock: Arc::new(clock), gatekeeper, producers })
+        Ok(Self {
+            clock: Arc::new(clock),
+            gatekeeper,
+            producers,
+        })
     }
 
     /// Lets every producer fold what is in its topics, all at once.
@@ -120,15 +143,22 @@ impl Roles {
                 let ended = producer.cycle(now_ms)?;
                 bar.inc(1);
                 match ended {
-                    Ended::RolledBack(reason) | Ended::Failed(reason) => {
-                        Err(Error::Cycle { dataset: producer.spec().name.clone(), reason })
-                    }
+                    Ended::RolledBack(reason) | Ended::Failed(reason) => Err(Error::Cycle {
+                        dataset: producer.spec().name.clone(),
+                        reason,
+                    }),
                     _ => Ok(()),
                 }
             };
-            let threads: Vec<_> =
-                self.producers.iter_mut().map(|producer| scope.spawn(move || fold(producer))).collect();
-            threads.into_iter().map(|thread| thread.join().map_err(|_| Error::Thread("producer"))?).collect()
+            let threads: Vec<_> = self
+                .producers
+                .iter_mut()
+                .map(|producer| scope.spawn(move || fold(producer)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().map_err(|_| Error::Thread("producer"))?)
+                .collect()
         });
         bar.finish_and_clear();
         results.into_iter().collect()
@@ -138,8 +168,15 @@ impl Roles {
     pub(super) fn start_producers(&mut self, cadence: Duration) -> Result<Vec<ProducerThread>> {
         let start = |producer: IncrementalProducer| {
             let clock = Arc::clone(&self.clock);
-            let cadence = producer.spec().cadence_ms.map_or(cadence, Duration::from_millis);
-            Ok(ProducerThread::start(producer, cadence, Arc::new(move || clock.now_ms()))?)
+            let cadence = producer
+                .spec()
+                .cadence_ms
+                .map_or(cadence, Duration::from_millis);
+            Ok(ProducerThread::start(
+                producer,
+                cadence,
+                Arc::new(move || clock.now_ms()),
+            )?)
         };
         self.producers.drain(..).map(start).collect()
     }

@@ -36,7 +36,11 @@ struct Phase {
 
 /// Prints one cycle: a JSON line, or a paragraph (a line where nothing changed).
 pub(super) fn print(cycle: u64, summary: &CycleSummary, json: bool) -> Result<()> {
-    if json { print_line(summary) } else { print_paragraph(cycle, summary) }
+    if json {
+        print_line(summary)
+    } else {
+        print_paragraph(cycle, summary)
+    }
 }
 
 fn print_line(summary: &CycleSummary) -> Result<()> {
@@ -68,16 +72,26 @@ fn print_paragraph(cycle: u64, summary: &CycleSummary) -> Result<()> {
         summary.countries,
         milliseconds(summary.phases.evaluate_us)
     );
-    let version = summary.version.map_or("none".to_owned(), |version| version.to_string());
+    let version = summary
+        .version
+        .map_or("none".to_owned(), |version| version.to_string());
     let head = format!("cycle {cycle:<4} {now}");
     match &summary.end {
-        CycleEnd::Unchanged => return output::print_line(&format!("{head}  unchanged: liveness {version}, {evaluated}")),
+        CycleEnd::Unchanged => {
+            return output::print_line(&format!(
+                "{head}  unchanged: liveness {version}, {evaluated}"
+            ));
+        }
         CycleEnd::RolledBack { reason } => {
-            return output::print_line(&format!("{head}  rolled back, liveness stays {version}: {reason}"));
+            return output::print_line(&format!(
+                "{head}  rolled back, liveness stays {version}: {reason}"
+            ));
         }
         CycleEnd::Announced => {}
     }
-    output::print_line(&format!("{head}  announced liveness {version}, {evaluated}"))?;
+    output::print_line(&format!(
+        "{head}  announced liveness {version}, {evaluated}"
+    ))?;
     let share = summary.live as f64 * 100.0 / (summary.pairs.max(1)) as f64;
     output::print_line(&format!(
         "  live      {} pairs ({share:.1} %), not live {}; since the last cycle {} went live, {} went dark, {} records changed",
@@ -98,16 +112,25 @@ fn print_paragraph(cycle: u64, summary: &CycleSummary) -> Result<()> {
         .inputs
         .iter()
         .map(|input| {
-            let failure = input.failure.as_ref().map_or(String::new(), |failure| format!(", NOT REFRESHED: {failure}"));
-            format!("{} {} ({}{failure})", input.dataset, input.version, duration(input.age_ms))
+            let failure = input.failure.as_ref().map_or(String::new(), |failure| {
+                format!(", NOT REFRESHED: {failure}")
+            });
+            format!(
+                "{} {} ({}{failure})",
+                input.dataset,
+                input.version,
+                duration(input.age_ms)
+            )
         })
         .collect();
     for (index, row) in inputs.chunks(3).enumerate() {
         let title = if index == 0 { "inputs" } else { "" };
         output::print_line(&format!("  {title:<8}  {}", row.join(", ")))?;
     }
-    let phases: Vec<String> =
-        phases(&summary.phases).iter().map(|phase| format!("{} {:.1}", phase.phase, phase.ms)).collect();
+    let phases: Vec<String> = phases(&summary.phases)
+        .iter()
+        .map(|phase| format!("{} {:.1}", phase.phase, phase.ms))
+        .collect();
     output::print_line(&format!("  phases    {} ms\n", phases.join(", ")))
 }
 
@@ -125,7 +148,10 @@ fn phases(phases: &Phases) -> Vec<Phase> {
         ("announce", phases.announce_us),
         ("total", phases.total_us),
     ]
-    .map(|(phase, us)| Phase { phase, ms: milliseconds(us) })
+    .map(|(phase, us)| Phase {
+        phase,
+        ms: milliseconds(us),
+    })
     .into()
 }
 
