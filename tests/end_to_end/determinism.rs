@@ -8,7 +8,7 @@ fn two_runs_at_the_same_instant_write_identical_blobs() {
     let scenario = scenario::small();
     let first = Demo::new(scenario.path());
     let second = Demo::new(scenario.path());
-    assert_eq!(first.run_once().last(), second.run_once().last());
+    assert_eq!(outcomes(&first), outcomes(&second));
     let (left, right) = (first.all_blobs(), second.all_blobs());
     assert!(left.len() > 20, "only {} blobs were written", left.len());
     assert_eq!(
@@ -22,4 +22,13 @@ fn two_runs_at_the_same_instant_write_identical_blobs() {
             path.display()
         );
     }
+}
+
+/// What the cycles of a run said, but for how long they took.
+fn outcomes(demo: &Demo) -> Vec<serde_json::Value> {
+    let mut cycles = demo.run_once();
+    for cycle in &mut cycles {
+        cycle.as_object_mut().unwrap().remove("phases");
+    }
+    cycles
 }

@@ -67,11 +67,21 @@ impl Demo {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// The command `demo --once --now NOW` on the scenario.
+    fn once(&self) -> Command {
+        self.command(&[
+            "demo",
+            "--once",
+            "--now",
+            NOW,
+            "--scenario",
+            self.scenario.to_str().unwrap(),
+        ])
+    }
+
     /// Starts `demo --once --now NOW` and leaves it running.
     pub(crate) fn start_once(&self) -> Child {
-        let mut command = self.command(&["demo", "--once", "--now", NOW, "--scenario"]);
-        command
-            .arg(&self.scenario)
+        self.once()
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -80,11 +90,7 @@ impl Demo {
 
     /// Runs `demo --once --now NOW` to its end; its cycles, one JSON document each.
     pub(crate) fn run_once(&self) -> Vec<Value> {
-        let output = self
-            .command(&["demo", "--once", "--now", NOW, "--scenario"])
-            .arg(&self.scenario)
-            .output()
-            .unwrap();
+        let output = self.once().output().unwrap();
         assert!(
             output.status.success(),
             "the demo failed: {}",
