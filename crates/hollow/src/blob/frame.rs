@@ -87,6 +87,11 @@ impl<'a> TypeFrame<'a> {
             populated_at: 0,
         };
         let mut widths = Vec::new();
+        let bytes_min = if snapshot { 2 } else { 4 };
+        let shards_max = cursor.remaining() / bytes_min;
+        frame
+            .shards
+            .reserve_exact(shards_max.min(num_shards as usize));
         for shard in 0..num_shards {
             widths.clear();
             let sections = frame.read_shard(cursor, &mut widths, snapshot)?;
