@@ -376,13 +376,13 @@ fn check_diff(found: &hollow::diff::Diff, a: &Model, b: &Model) {
             if !field.path.contains('[') {
                 assert_eq!(
                     a[id].at(&field.path).unwrap_or(&Value::Null),
-                    &field.before,
+                    &*field.before,
                     "{}",
                     field.path
                 );
                 assert_eq!(
                     b[id].at(&field.path).unwrap_or(&Value::Null),
-                    &field.after,
+                    &*field.after,
                     "{}",
                     field.path
                 );

@@ -85,7 +85,7 @@ pub fn report(before: &ReadState, after: &ReadState, limit: usize) -> Result<Dif
             .fields
             .iter()
             .map(|field| FieldChange {
-                path: field.path.clone(),
+                path: field.path.to_string(),
                 before: to_json(&field.before),
                 after: to_json(&field.after),
             })

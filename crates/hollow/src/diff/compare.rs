@@ -23,6 +23,11 @@ pub(super) struct Comparison<'s> {
     /// Per element type with a primary key in both states: that key, bound to each.
     keys: HashMap<String, Option<Arc<(BoundKey, BoundKey)>>>,
     path: String,
+    /// The path of the last difference, for the next one that lies at the same.
+    last_path: Arc<str>,
+    /// Records that were read for a difference, of the first and of the second state, by type and ordinal.
+    values: [HashMap<(usize, Ordinal), Arc<Value>>; 2],
+    null: Arc<Value>,
     depth: usize,
     found: Vec<FieldChange>,
 }
@@ -36,8 +41,20 @@ impl<'s> Comparison<'s> {
             new: ContentHashes::new(after),
             keys: HashMap::new(),
             path: String::new(),
+            last_path: Arc::from(""),
+            values: [HashMap::new(), HashMap::new()],
+            null: Arc::new(Value::Null),
             depth: 0,
             found: Vec::new(),
+        }
+    }
+
+    /// Another one for the same states, which has what was prepared and can be used by another thread.
+    pub(super) fn fork(&self) -> Self {
+        Self {
+            old: self.old.fork(),
+            new: self.new.fork(),
+            ..Self::new(self.before, self.after)
         }
     }
 
@@ -75,11 +92,41 @@ impl<'s> Comparison<'s> {
     }
 
     fn push(&mut self, before: Value, after: Value) {
+        self.push_shared(Arc::new(before), Arc::new(after));
+    }
+
+    fn push_shared(&mut self, before: Arc<Value>, after: Arc<Value>) {
+        if *self.last_path != *self.path {
+            self.last_path = Arc::from(self.path.as_str());
+        }
         self.found.push(FieldChange {
-            path: self.path.clone(),
+            path: Arc::clone(&self.last_path),
             before,
             after,
         });
+    }
+
+    /// A whole record that only one state has at this place; null for none.
+    fn shared_value(
+        &mut self,
+        is_new: bool,
+        type_name: &str,
+        ordinal: Option<Ordinal>,
+    ) -> Result<Arc<Value>> {
+        let hashes = if is_new { &self.new } else { &self.old };
+        let (Some(ordinal), Some(index)) = (ordinal, hashes.type_index(type_name)) else {
+            return Ok(Arc::clone(&self.null));
+        };
+        if let Some(value) = self.values[usize::from(is_new)].get(&(index, ordinal)) {
+            return Ok(Arc::clone(value));
+        }
+        let value = Arc::new(if is_new {
+            self.new_value(type_name, ordinal)?
+        } else {
+            self.old_value(type_name, ordinal)?
+        });
+        self.values[usize::from(is_new)].insert((index, ordinal), Arc::clone(&value));
+        Ok(value)
     }
 
     fn old_value(&self, type_name: &str, ordinal: Ordinal) -> Result<Value> {
@@ -120,9 +167,9 @@ impl<'s> Comparison<'s> {
                 self.compare(type_name, old, new)
             }
             (old, new) => {
-                let before = old.map_or(Ok(Value::Null), |old| self.old_value(type_name, old))?;
-                let after = new.map_or(Ok(Value::Null), |new| self.new_value(type_name, new))?;
-                self.push(before, after);
+                let before = self.shared_value(false, type_name, old)?;
+                let after = self.shared_value(true, type_name, new)?;
+                self.push_shared(before, after);
                 Ok(())
             }
         }

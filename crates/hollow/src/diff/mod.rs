@@ -17,7 +17,12 @@ use crate::read::{Changed, ReadState};
 use crate::value::Value;
 use compare::Comparison;
 pub(crate) use pairing::by_key as pairs_by_key;
+use rayon::prelude::*;
 use std::fmt;
+use std::sync::Arc;
+
+/// Pairs that a thread compares at least.
+const PAIRS_MIN: usize = 128;
 
 /// The difference between two states of a type.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,11 +67,14 @@ pub struct FieldChange {
     /// Field names from the record on, with `.` between: `title.value`. An element of a collection is `[index]` (of the
     /// second state's list; of the first's for one that is gone), `[field=value]` where its type has a key, `[key]` in a
     /// map, or `[]` in a set.
-    pub path: String,
+    ///
+    /// Elements of one collection share it, and records that many differences name share their values: a diff of large
+    /// collections is mostly the same few texts.
+    pub path: Arc<str>,
     /// The value in the first state; null if there is none.
-    pub before: Value,
+    pub before: Arc<Value>,
     /// The value in the second state; null if there is none.
-    pub after: Value,
+    pub after: Arc<Value>,
 }
 
 impl fmt::Display for FieldChange {
@@ -113,18 +121,28 @@ pub fn diff_by(
     if pairs.both.len() > new_key.root().count() / 4 {
         comparison.prepare();
     }
-    let mut changed = Vec::new();
-    for &(old, new) in &pairs.both {
-        let fields = comparison.records(type_name, old, new)?;
-        if !fields.is_empty() {
-            changed.push(ChangedRecord {
-                key: new_key.values(new),
-                before: old,
-                after: new,
-                fields,
-            });
-        }
-    }
+    let piece = pairs.both.len().div_ceil(4 * rayon::current_num_threads());
+    let changed = pairs
+        .both
+        .par_chunks(piece.max(PAIRS_MIN))
+        .map(|pairs| {
+            let mut comparison = comparison.fork();
+            let mut changed = Vec::new();
+            for &(old, new) in pairs {
+                let fields = comparison.records(type_name, old, new)?;
+                if !fields.is_empty() {
+                    changed.push(ChangedRecord {
+                        key: new_key.values(new),
+                        before: old,
+                        after: new,
+                        fields,
+                    });
+                }
+            }
+            Ok(changed)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let changed = changed.into_iter().flatten().collect();
     let keyed = |key: &BoundKey, ordinals: &[Ordinal]| -> Vec<KeyedRecord> {
         ordinals
             .iter()

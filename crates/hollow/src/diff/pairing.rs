@@ -4,6 +4,7 @@
 use crate::Ordinal;
 use crate::index::BoundKey;
 use hashbrown::{DefaultHashBuilder, HashTable};
+use rayon::prelude::*;
 use std::hash::{BuildHasher, Hash};
 
 /// What of two lists belongs together.
@@ -55,12 +56,19 @@ pub(crate) fn by_key(
         }
     }
     let mut waiting: HashTable<(u64, Ordinal)> = HashTable::with_capacity(old_rest.len());
-    for ordinal in old_rest {
-        let hash = old_key.hash_of(ordinal);
+    let hashes = |key: &BoundKey, ordinals: &[Ordinal]| -> Vec<u64> {
+        ordinals
+            .par_iter()
+            .with_min_len(1024)
+            .map(|&ordinal| key.hash_of(ordinal))
+            .collect()
+    };
+    let old_hashes = hashes(old_key, &old_rest);
+    let new_hashes = hashes(new_key, &new_rest);
+    for (ordinal, hash) in old_rest.into_iter().zip(old_hashes) {
         waiting.insert_unique(hash, (hash, ordinal), |&(hash, _)| hash);
     }
-    for ordinal in new_rest {
-        let hash = new_key.hash_of(ordinal);
+    for (ordinal, hash) in new_rest.into_iter().zip(new_hashes) {
         let partner = waiting.find_entry(hash, |&(candidate, old)| {
             candidate == hash && old_key.same(old, new_key, ordinal)
         });
