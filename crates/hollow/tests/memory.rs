@@ -15,6 +15,8 @@ static HEAP: PeakAlloc = PeakAlloc;
 
 /// What a snapshot may take for each of its bytes, and a delta beside the pages that it touches.
 const MULTIPLE: usize = 64;
+/// What each type state may take besides: a directory, a layout, names.
+const TYPE: usize = 4 << 10;
 /// Threads, buffers and messages.
 const BASE: usize = 256 << 10;
 
@@ -51,6 +53,7 @@ fn memory_is_bounded_by_the_input() {
         .checksum();
     altered_snapshots();
     extreme_snapshots();
+    many_types_and_fields();
     far_deltas();
 }
 
@@ -112,6 +115,73 @@ fn extreme_snapshots() {
             );
         }
     }
+}
+
+/// Thousands of types of one record, and one type of thousands of fields, whose names a delta has in another order.
+fn many_types_and_fields() {
+    let mut numbers = Numbers(3);
+    let text: String = (0..3000)
+        .map(|index| format!("T{index} {{ boolean b; string s; }} "))
+        .collect();
+    let schemas = parse_schemas(&text).unwrap();
+    let mut blob = header(-1, 1, &schemas.iter().collect::<Vec<_>>());
+    let values = vec![Stored::Fixed(1), Stored::Bytes(b"x".to_vec())];
+    let records = Records::from([(0, Record::Object(values))]);
+    for schema in &schemas {
+        TypeBlob {
+            schema,
+            shards: 1,
+            max_ordinal: 0,
+            records: &records,
+            removed: None,
+        }
+        .write(&mut blob, &mut numbers);
+    }
+    let (peak, state) = peak(|| ReadState::from_snapshot(&blob, &Filter::all()).unwrap());
+    assert_eq!(state.types().len(), 3000);
+    let limit = MULTIPLE * blob.len() + TYPE * 3000 + BASE;
+    assert!(peak <= limit, "{peak} > {limit}");
+
+    let wide = |numbers: &mut dyn Iterator<Item = usize>| {
+        let fields: String = numbers.map(|index| format!("long f{index}; ")).collect();
+        parse_schemas(&format!("Wide {{ {fields} }}"))
+            .unwrap()
+            .remove(0)
+    };
+    let (schema, turned) = (wide(&mut (0..30_000)), wide(&mut (0..30_000).rev()));
+    let values = (0..30_000).map(|index| Stored::Fixed(index % 7)).collect();
+    let records = Records::from([(0, Record::Object(values))]);
+    let mut blob = header(-1, 1, &[&schema]);
+    TypeBlob {
+        schema: &schema,
+        shards: 1,
+        max_ordinal: 0,
+        records: &records,
+        removed: None,
+    }
+    .write(&mut blob, &mut numbers);
+    let (peak, state) = self::peak(|| ReadState::from_snapshot(&blob, &Filter::all()).unwrap());
+    assert!(
+        peak <= MULTIPLE * blob.len() + TYPE + BASE,
+        "{peak} of {}",
+        blob.len()
+    );
+    let mut blob = header(1, 2, &[&turned]);
+    TypeBlob {
+        schema: &turned,
+        shards: 1,
+        max_ordinal: 0,
+        records: &records,
+        removed: Some(&[0]),
+    }
+    .write(&mut blob, &mut numbers);
+    let (next, _) = state.apply(&blob).unwrap();
+    let record = next.type_state("Wide").unwrap().object(0).unwrap();
+    assert_eq!(record.long(29_999), Some(0));
+    assert_eq!(
+        record.long(0),
+        Some(hollow::codec::varint::unzigzag_long(29_999 % 7))
+    );
 }
 
 /// Deltas of one record far beyond all others.

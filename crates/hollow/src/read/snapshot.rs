@@ -1,8 +1,8 @@
 //! From the sections of a snapshot to pages, in parallel over types and chunks of pages.
 //!
 //! Memory: pages hold what the blob holds, with smaller offsets. Beside them stand an entry of 32 bytes for each page,
-//! and while loading at most 80 bytes for each shard, which has at least two. In all, loading takes at most 64 bytes for
-//! each byte of input, and a few hundred kilobytes for threads.
+//! and while loading some 100 bytes for each shard, which has at least two. In all, loading takes at most 64 bytes for
+//! each byte of input, 4 KiB for each type, and a few hundred kilobytes for threads.
 
 use super::directory::{CHUNK_PAGES, Chunk, Directory};
 use super::layout::{Layout, LayoutTable, Shape, SlotKind};
@@ -78,7 +78,7 @@ pub(super) struct Decoder<'a> {
     chunks: usize,
     pub(super) shift: u32,
     /// By the bits of the largest end offset of a page, which is all that layouts of one snapshot differ in.
-    layouts: [OnceLock<Layout>; 65],
+    layouts: Box<[OnceLock<Layout>]>,
 }
 
 impl<'a> Decoder<'a> {
@@ -125,15 +125,17 @@ impl<'a> Decoder<'a> {
         Ok(Self {
             frame,
             shape: &state.shape,
-            source,
             chunks: pages.div_ceil(CHUNK_PAGES),
             shift: frame.num_shards.trailing_zeros(),
-            layouts: [const { OnceLock::new() }; 65],
+            layouts: (0..=end_bits_max(frame, &source))
+                .map(|_| OnceLock::new())
+                .collect(),
+            source,
         })
     }
 
     fn finish(&self, mut state: TypeState, chunks: Vec<Chunk>) -> TypeState {
-        let mut ids = [0; 65];
+        let mut ids = vec![0; self.layouts.len()];
         for (id, layout) in ids.iter_mut().zip(&self.layouts) {
             if let Some(layout) = layout.get() {
                 *id = LayoutTable::intern(&mut state.layouts, layout.clone());
@@ -199,6 +201,18 @@ impl<'a> Decoder<'a> {
             what: "a populated ordinal above the maximum",
         }
     }
+}
+
+/// Bits of the largest end offset that a page can have: all that the shards hold lies in it.
+fn end_bits_max(frame: &TypeFrame<'_>, source: &Source<'_>) -> u32 {
+    let all = match source {
+        Source::Object { .. } => frame.variable.iter().map(|bytes| bytes.len() as u64).sum(),
+        Source::Collection(source) => {
+            let bits: u64 = frame.shards.iter().map(|shard| shard.elements.bits()).sum();
+            bits / u64::from(source.element_bits.max(1))
+        }
+    };
+    bits::bits(all)
 }
 
 /// Zeroes `length` bits.

@@ -5,6 +5,7 @@ use crate::blob::{Sections, TypeFrame};
 use crate::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, bits};
 use crate::error::{Error, Result};
 use crate::schema::{FieldType, ObjectSchema, Schema};
+use hashbrown::HashMap;
 
 /// Where a field of the reader lies in the blob.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +55,22 @@ impl<'a> ObjectSource<'a> {
                 column
             })
             .collect();
+        // Mostly the schemas are equal. If not, there can be thousands of fields on both sides.
+        let by_name: HashMap<&str, usize> = if theirs.fields == ours.fields {
+            HashMap::new()
+        } else {
+            let names = theirs.fields.iter().map(|field| &*field.name).enumerate();
+            names.rev().map(|(index, name)| (name, index)).collect()
+        };
         let columns = ours
             .fields
             .iter()
-            .map(|field| {
-                let Some(index) = theirs.field_index(&field.name) else {
-                    return Ok(None);
+            .enumerate()
+            .map(|(index, field)| {
+                let index = match by_name.get(&*field.name) {
+                    Some(index) => *index,
+                    None if by_name.is_empty() && index < theirs.fields.len() => index,
+                    None => return Ok(None),
                 };
                 if theirs.fields[index].field_type != field.field_type {
                     return Err(Error::IncompatibleSchemas {
