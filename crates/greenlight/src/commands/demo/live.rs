@@ -7,7 +7,7 @@ use ingest::ProducerThread;
 
 use super::feed::Feed;
 use super::roles::{Roles, Stop};
-use super::summary;
+use super::{progress, summary};
 use crate::error::{Error, Result};
 
 /// Runs until asked to stop.
@@ -48,17 +48,20 @@ fn evaluate(
     json: bool,
     stop: &Stop,
 ) -> Result<()> {
+    let waiting = progress::steps("waiting for first states", producers.len() as u64);
     let mut cycle = 0;
     let mut due = Instant::now();
     // A producer ends by itself only when another has taken over; what it says is reported when it is joined.
     while !stop.is_set() && !producers.iter().any(ProducerThread::is_finished) {
         match roles.gatekeeper.cycle(roles.clock.now_ms()) {
             Ok(outcome) => {
+                waiting.finish_and_clear();
                 cycle += 1;
                 summary::print(cycle, &outcome, json)?;
             }
-            // Some producer has not announced its first state yet.
-            Err(gatekeeper::Error::NotAnnounced { .. }) => {}
+            Err(gatekeeper::Error::NotAnnounced { inputs }) => {
+                waiting.set_position(producers.len().saturating_sub(inputs.len()) as u64);
+            }
             Err(error) => return Err(error.into()),
         }
         due = (due + cadence).max(Instant::now());
