@@ -28,9 +28,9 @@ pub struct RecordBatch {
 }
 
 /// Records that a thread looks up at a time, at least and at most.
-const CHUNK: std::ops::RangeInclusive<usize> = 4096..=8192;
+const CHUNK: std::ops::RangeInclusive<usize> = 4096..=16_384;
 /// How many recent records a thread remembers: children that many records share are looked up once a chunk.
-const RECENT: usize = 1024;
+const RECENT: usize = 4096;
 
 impl RecordBatch {
     /// An empty batch.
@@ -80,61 +80,81 @@ impl RecordBatch {
         &self.bytes[start..self.ends[index]]
     }
 
-    /// For each record the ordinal if the type holds it already, else its hash.
-    pub(super) fn probe(&self, writer: &TypeWriter) -> Vec<Probe> {
-        let mut found = vec![Probe::New(0); self.len()];
-        let chunk_size =
-            (self.len() / (4 * rayon::current_num_threads())).clamp(*CHUNK.start(), *CHUNK.end());
-        found
-            .par_chunks_mut(chunk_size)
-            .enumerate()
-            .for_each(|(chunk, found)| self.probe_chunk(writer, chunk * chunk_size, found));
-        found
+    pub(super) fn record(&self, index: usize) -> &[u8] {
+        self.get(index)
     }
 
-    fn probe_chunk(&self, writer: &TypeWriter, start: usize, found: &mut [Probe]) {
+    /// Looks all records up, puts the ordinals of those that the type holds already into `ordinals`, and returns the
+    /// others in order: index and hash. In a total cycle what is found counts as added again.
+    pub(super) fn probe(
+        &self,
+        writer: &TypeWriter,
+        is_total: bool,
+        ordinals: &mut [Ordinal],
+    ) -> Vec<(usize, u32)> {
+        let chunk_size =
+            (self.len() / (4 * rayon::current_num_threads())).clamp(*CHUNK.start(), *CHUNK.end());
+        let new: Vec<Vec<(usize, u32)>> = ordinals
+            .par_chunks_mut(chunk_size)
+            .enumerate()
+            .map(|(chunk, ordinals)| {
+                self.probe_chunk(writer, is_total, chunk * chunk_size, ordinals)
+            })
+            .collect();
+        new.concat()
+    }
+
+    fn probe_chunk(
+        &self,
+        writer: &TypeWriter,
+        is_total: bool,
+        start: usize,
+        ordinals: &mut [Ordinal],
+    ) -> Vec<(usize, u32)> {
+        let mut new = Vec::new();
         let mut scratch = Scratch::default();
         let mut recent = [u32::MAX; RECENT];
-        let mut expected = None;
-        for at in 0..found.len() {
+        let mut expected = NEW;
+        let mut before = NEW;
+        for at in 0..ordinals.len() {
             let record = self.get(start + at);
             let slot = &mut recent[recent_slot(record)];
             let earlier = std::mem::replace(slot, at as u32) as usize;
-            if earlier < at && self.get(start + earlier) == record {
-                found[at] = found[earlier];
+            if earlier < at && ordinals[earlier] != NEW && self.get(start + earlier) == record {
+                ordinals[at] = ordinals[earlier];
+                before = ordinals[at];
                 continue;
             }
-            let probe = match expected {
-                Some(ordinal) if writer.holds(ordinal, record, &mut scratch) => {
-                    Probe::Known(ordinal)
+            let found = if expected != NEW && writer.holds(expected, record, &mut scratch) {
+                Some(expected)
+            } else {
+                let hash = hash_bytes(record);
+                let found = writer.lookup(hash, record, &mut scratch);
+                if found.is_none() {
+                    new.push((start + at, hash));
                 }
-                _ => {
-                    let hash = hash_bytes(record);
-                    let known = writer.lookup(hash, record, &mut scratch);
-                    known.map_or(Probe::New(hash), Probe::Known)
-                }
+                found
             };
+            if is_total && let Some(ordinal) = found {
+                writer.see(ordinal);
+            }
+            let ordinal = found.unwrap_or(NEW);
             // A record at its guess, or one found beside the record before, is a reason to go on guessing.
-            expected = match (probe, at.checked_sub(1).map(|before| found[before])) {
-                (Probe::Known(ordinal), None) => Some(ordinal + 1),
-                (Probe::Known(ordinal), Some(Probe::Known(before))) if ordinal == before + 1 => {
-                    Some(ordinal + 1)
-                }
-                _ => None,
+            let is_beside = at == 0 || ordinal == before.wrapping_add(1);
+            expected = if found.is_some() && is_beside {
+                ordinal + 1
+            } else {
+                NEW
             };
-            found[at] = probe;
+            ordinals[at] = ordinal;
+            before = ordinal;
         }
+        new
     }
 }
 
-/// What a type knows of a record.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Probe {
-    /// It holds the record under this ordinal.
-    Known(Ordinal),
-    /// It does not hold the record, which has this hash.
-    New(u32),
-}
+/// Stands for the ordinal of a record that the type does not hold; beyond every ordinal.
+const NEW: Ordinal = u32::MAX;
 
 /// A place for a record among the recent ones, by its length and its ends: much cheaper than a hash of all of it.
 #[inline]

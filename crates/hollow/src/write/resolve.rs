@@ -4,6 +4,8 @@
 //! come in, deleted ones go with every child that nothing refers to any more. What comes out are, for each type, the
 //! records that are added and those that are removed; everything after this is arithmetic on them.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::links::key_bytes;
 use super::state::{TypeId, WriteState, record_key};
 use super::table::hash_bytes;
@@ -44,7 +46,8 @@ impl WriteState {
             let mut removed = Vec::new();
             if let Some(state) = &writer.state {
                 for (first, populated) in state.populated_words() {
-                    let mut gone = populated & !writer.cycle.seen[first as usize / 64];
+                    let seen = writer.cycle.seen[first as usize / 64].load(Relaxed);
+                    let mut gone = populated & !seen;
                     while gone != 0 {
                         removed.push(first + gone.trailing_zeros());
                         gone &= gone - 1;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use hashbrown::HashMap;
 
-use super::batch::{Probe, RecordBatch};
+use super::batch::RecordBatch;
 use super::compare::Scratch;
 use super::links::{Links, Path, key_bytes, key_value_bytes};
 use super::options::WriteOptions;
@@ -168,7 +169,7 @@ impl WriteState {
                 .as_ref()
                 .and_then(|state| state.last_ordinal())
                 .map_or(0, |last| last / 64 + 1);
-            writer.cycle.seen = vec![0; words as usize];
+            writer.cycle.seen = (0..words).map(|_| AtomicU64::new(0)).collect();
         }
         self.phase = Phase::Total;
     }
@@ -214,7 +215,8 @@ impl WriteState {
     /// `ordinals` in the order of the batch. The outcome is the same as that of [`add`](Self::add) one by one.
     ///
     /// # Errors
-    /// As [`add`](Self::add); records before the one that failed are added.
+    /// As [`add`](Self::add). The cycle should be rolled back then: some of the records are added, and what was
+    /// appended to `ordinals` means nothing.
     pub fn add_batch(
         &mut self,
         ty: TypeId,
@@ -228,30 +230,18 @@ impl WriteState {
             }
             return Ok(());
         }
-        let found = batch.probe(&self.types[ty.at()]);
-        let new = found
-            .iter()
-            .filter(|probe| matches!(probe, Probe::New(_)))
-            .count();
-        self.types[ty.at()].table.reserve(new);
-        ordinals.reserve(found.len());
-        for (record, probe) in batch.iter().zip(found) {
-            let writer = &mut self.types[ty.at()];
-            let known = match probe {
-                Probe::Known(ordinal) => Ok(ordinal),
-                // What was not there may have been added by the batch itself.
-                Probe::New(hash) => writer.lookup(hash, record, &mut self.scratch).ok_or(hash),
+        let start = ordinals.len();
+        ordinals.resize(start + batch.len(), 0);
+        let new = batch.probe(&self.types[ty.at()], is_total, &mut ordinals[start..]);
+        self.types[ty.at()].table.reserve(new.len());
+        for (index, hash) in new {
+            let record = batch.record(index);
+            // What was not there may have been added by the batch itself.
+            let staged = self.types[ty.at()].lookup(hash, record, &mut self.scratch);
+            ordinals[start + index] = match staged {
+                Some(ordinal) => ordinal,
+                None => self.stage(ty, hash, record)?,
             };
-            let ordinal = match known {
-                Ok(ordinal) => {
-                    if is_total {
-                        writer.see(ordinal);
-                    }
-                    ordinal
-                }
-                Err(hash) => self.stage(ty, hash, record)?,
-            };
-            ordinals.push(ordinal);
         }
         Ok(())
     }

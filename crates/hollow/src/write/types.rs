@@ -1,6 +1,8 @@
 //! One type of a write state: its table, its ordinals, what is staged, and the counters over its live records.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use hashbrown::HashMap;
 
@@ -53,7 +55,7 @@ pub(super) struct TypeCycle {
     /// Hash of the primary key of each staged record, in order of adding.
     pub(super) staged_keys: Vec<u32>,
     /// In a total cycle: a bit for each committed record that was added again.
-    pub(super) seen: Vec<u64>,
+    pub(super) seen: Vec<AtomicU64>,
     /// In an incremental cycle: what was upserted or deleted.
     pub(super) marks: HashMap<Ordinal, Mark>,
     /// Committed ordinals in the order in which they were marked as deleted, repeats possible.
@@ -145,19 +147,22 @@ impl TypeWriter {
             .is_some_and(|state| state.is_populated(ordinal))
     }
 
-    /// Marks a committed record as part of a total cycle.
+    /// Marks a committed record as part of a total cycle; several threads may do so.
     #[inline]
-    pub(super) fn see(&mut self, ordinal: Ordinal) {
-        if self.cycle.staged.index_of(ordinal).is_none() {
-            self.cycle.seen[ordinal as usize / 64] |= 1 << (ordinal % 64);
+    pub(super) fn see(&self, ordinal: Ordinal) {
+        if self.cycle.staged.index_of(ordinal).is_some() {
+            return;
+        }
+        let (word, bit) = (&self.cycle.seen[ordinal as usize / 64], 1 << (ordinal % 64));
+        // Most bits of shared children are set already: reading keeps the line shared, too.
+        if word.load(Relaxed) & bit == 0 {
+            word.fetch_or(bit, Relaxed);
         }
     }
 
     pub(super) fn is_seen(&self, ordinal: Ordinal) -> bool {
-        self.cycle
-            .seen
-            .get(ordinal as usize / 64)
-            .is_some_and(|word| word >> (ordinal % 64) & 1 != 0)
+        let word = self.cycle.seen.get(ordinal as usize / 64);
+        word.is_some_and(|word| word.load(Relaxed) >> (ordinal % 64) & 1 != 0)
     }
 
     /// Whether the record is part of the sealed state.
