@@ -238,9 +238,9 @@ impl PrimaryKeyIndex {
     pub fn get_long(&self, key: i64) -> Option<Ordinal> {
         let (hash, stored) = self.number_key(key)?;
         match self.number {
-            Some((field, _)) => self.slots.find(hash, |ordinal| {
-                self.view_of(ordinal, field, stored).is_some()
-            }),
+            Some((field, _)) => self
+                .slots
+                .find(hash, |ordinal| self.holds(ordinal, field, stored)),
             None => {
                 let stored = [Stored::Fixed(stored)];
                 self.slots
@@ -257,17 +257,8 @@ impl PrimaryKeyIndex {
 
     #[inline]
     fn entry_of(&self, key: i64) -> Option<(Ordinal, ObjectView<'_>)> {
-        let Some((field, _)) = self.number else {
-            let ordinal = self.get_long(key)?;
-            return Some((ordinal, self.key.root().object(ordinal)?));
-        };
-        let (hash, stored) = self.number_key(key)?;
-        let mut view = None;
-        let ordinal = self.slots.find(hash, |ordinal| {
-            view = self.view_of(ordinal, field, stored);
-            view.is_some()
-        })?;
-        Some((ordinal, view?))
+        let ordinal = self.get_long(key)?;
+        Some((ordinal, self.key.root().object(ordinal)?))
     }
 
     /// Calls `each` with the position, the ordinal and the record of every key of one INT or LONG, in order. Several
@@ -283,31 +274,30 @@ impl PrimaryKeyIndex {
             }
             return;
         };
-        let mut hashed = [(0u64, None::<u64>); BATCH];
-        let mut slots = [0u32; BATCH];
-        let mut found = [None; BATCH];
+        let root = self.key.root();
+        let mut hashed = [None::<(u64, u64)>; BATCH];
+        let mut found = [None::<Ordinal>; BATCH];
         for (batch, keys) in keys.chunks(BATCH).enumerate() {
             for (hashed, &key) in hashed.iter_mut().zip(keys) {
-                *hashed = match self.number_key(key) {
-                    Some((hash, stored)) => (hash, Some(stored)),
-                    None => (0, None),
-                };
+                *hashed = self.number_key(key);
             }
             let hashed = &hashed[..keys.len()];
-            for (slot, (hash, _)) in slots.iter_mut().zip(hashed) {
-                *slot = self.slots.peek(*hash);
+            // The first that may be it: mostly it is.
+            for (found, hashed) in found.iter_mut().zip(hashed) {
+                *found = hashed.and_then(|(hash, _)| self.slots.find(hash, |_| true));
             }
-            for ((found, slot), (hash, stored)) in found.iter_mut().zip(&slots).zip(hashed) {
-                *found = stored.and_then(|stored| {
-                    let ordinal = Slots::candidate(*slot, *hash)?;
-                    Some((ordinal, self.view_of(ordinal, field, stored)?))
-                });
+            for (found, hashed) in found.iter_mut().zip(hashed) {
+                if let (Some(ordinal), Some((hash, stored))) = (*found, *hashed)
+                    && !self.holds(ordinal, field, stored)
+                {
+                    *found = self
+                        .slots
+                        .find(hash, |ordinal| self.holds(ordinal, field, stored));
+                }
             }
-            for (offset, (found, &key)) in found.iter_mut().zip(keys).enumerate() {
-                each(
-                    batch * BATCH + offset,
-                    found.take().or_else(|| self.entry_of(key)),
-                );
+            for (offset, found) in found[..keys.len()].iter().enumerate() {
+                let entry = found.and_then(|ordinal| Some((ordinal, root.object(ordinal)?)));
+                each(batch * BATCH + offset, entry);
             }
         }
     }
@@ -317,12 +307,13 @@ impl PrimaryKeyIndex {
         self.find_longs(keys, |_, found| out.push(found.map(|(ordinal, _)| ordinal)));
     }
 
+    /// Whether a record has the key of one number.
     #[inline]
-    fn view_of(&self, ordinal: Ordinal, field: usize, stored: u64) -> Option<ObjectView<'_>> {
+    fn holds(&self, ordinal: Ordinal, field: usize, stored: u64) -> bool {
         self.key
             .root()
             .object(ordinal)
-            .filter(|view| view.is_number(field, stored))
+            .is_some_and(|view| view.is_number(field, stored))
     }
 
     #[inline]

@@ -19,8 +19,8 @@ const ORDINAL_MASK: u32 = (1 << ORDINAL_BITS) - 1;
 const TAGS: u32 = 7;
 const EMPTY: u32 = u32::MAX;
 
-/// A table built for n ordinals has 4/3 n slots: 5.3 bytes for each, and 2.5 probes for a hit, nearly all in one line.
-const BUILD_SLOTS: (usize, usize) = (4, 3);
+/// A table built for n ordinals has 3/2 n slots: 6 bytes for each, and 2 probes for a hit.
+const BUILD_SLOTS: (usize, usize) = (3, 2);
 /// It is built anew before more than 4/5 of the slots are taken, where a miss would take 13 probes.
 const MAX_LOAD: (usize, usize) = (4, 5);
 
@@ -138,20 +138,6 @@ impl Slots {
         let page = slot / PAGE_SLOTS;
         let chunk = Arc::make_mut(&mut self.chunks[page / CHUNK_PAGES]);
         Arc::make_mut(&mut chunk[page % CHUNK_PAGES])[slot % PAGE_SLOTS] = value;
-    }
-
-    /// Reads the home slot of a hash: a batch reads all its home slots first, so that the processor waits for them
-    /// together. Pass the result to [`Self::find_from`].
-    #[inline]
-    pub(crate) fn peek(&self, hash: u64) -> u32 {
-        let home = self.home(hash);
-        self.page(home)[home % PAGE_SLOTS]
-    }
-
-    /// The ordinal in a slot's value if it can be one of `hash`.
-    #[inline]
-    pub(crate) fn candidate(slot: u32, hash: u64) -> Option<Ordinal> {
-        (slot != EMPTY && slot >> ORDINAL_BITS == tag(hash)).then_some(slot & ORDINAL_MASK)
     }
 
     #[inline]
