@@ -12,7 +12,7 @@ use crate::output::Instant;
 
 /// Decides which titles may go live, in every country, on every cycle, and can prove why.
 #[derive(Debug, Parser)]
-#[command(name = "greenlight", version, max_term_width = 110, after_help = EXAMPLES)]
+#[command(name = "greenlight", version, max_term_width = 120, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// The directory with the log, the registry and the blobs.
     #[arg(
@@ -35,11 +35,11 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  greenlight demo                              run a real catalogue through the whole pipe, under ./data
-  greenlight status                            who owns ./data, every dataset's version, age and dead letters
-  greenlight why 'Stranger Things' DE          may it be shown in Germany now, and if not, what holds it back
-  greenlight show rights 80057281              the record that decided it
-  greenlight diff liveness --from V --to V     what changed between two versions
+  greenlight demo                            a real catalogue through the whole pipe, under ./data
+  greenlight status                          every dataset's version, age and dead letters
+  greenlight why 'Stranger Things' JP        may it be shown in Japan now; if not, what holds it back
+  greenlight show rights 80057281            the record that decided it
+  greenlight diff liveness --from V --to V   what changed between two versions
 
 Commands work beside a running demo and after it. Exit code 2 means that the command failed.";
 

@@ -30,7 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Pin(arguments) => pin::pin(&dir, json, &arguments)?,
         Command::Unpin(arguments) => pin::unpin(&dir, json, &arguments)?,
         Command::Sample(command) => sample::run(&command)?,
-        Command::Completions { shell } => completions::run(shell),
+        Command::Completions { shell } => completions::run(shell)?,
     }
     Ok(ExitCode::SUCCESS)
 }
