@@ -123,9 +123,10 @@ impl PrimaryKeyIndex {
             };
         }
         let many = removed.len() + added.len() > self.slots.len() / 2;
+        let last = added.last().copied().unwrap_or(0);
         let full = self
             .slots
-            .is_full_with(added.len().saturating_sub(removed.len()));
+            .is_full_with(added.len().saturating_sub(removed.len()), last);
         if many || full || !self.duplicates.is_empty() {
             return Self::of(key);
         }
