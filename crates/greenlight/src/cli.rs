@@ -103,6 +103,19 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) clock_speed: u32,
 
+    /// The directory with datasets.toml and rules.toml; default: those of `config/`, as compiled in.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The directory with the Avro schemas that --config names.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "schemas",
+        requires = "config"
+    )]
+    pub(crate) schemas: PathBuf,
+
     /// The scenario's directory.
     #[arg(long, value_name = "DIR", default_value = "replay/catalogue")]
     pub(crate) scenario: PathBuf,

@@ -2,12 +2,12 @@
 
 mod cli;
 mod commands;
+mod config;
 mod error;
 mod home;
 mod origins;
 mod output;
 mod popularity;
-mod rules;
 
 use std::process::ExitCode;
 

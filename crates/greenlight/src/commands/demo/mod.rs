@@ -23,11 +23,16 @@ use feed::Feed;
 use roles::{Roles, Stop};
 
 use crate::cli;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::output::{self, Instant};
 
 /// Runs the demo until it is done (`--once`) or stopped.
 pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Demo) -> Result<()> {
+    let config = match &arguments.config {
+        Some(dir) => Config::load(dir, &arguments.schemas)?,
+        None => Config::embedded()?,
+    };
     let scenario = Scenario::open(&arguments.scenario)?;
     let home = embedded::open_with(dir, &EmbeddedOptions::default())?;
     if home.role() != Role::Owner {
@@ -67,12 +72,11 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Demo) -> Result<()> {
             &"greenlight status, why, show and diff work beside this process; Ctrl-C stops it\n",
         )?;
     }
-    let specs = ingest::embedded_specs()?;
-    let mut feed = Feed::new(&scenario, home.log().as_ref(), &specs)?;
+    let mut feed = Feed::new(&scenario, home.log().as_ref(), &config.datasets)?;
     // What lies in the log when the producers open is their first state.
     feed.base()?;
     let in_rounds = arguments.once;
-    let mut roles = Roles::open(&home, specs, clock, in_rounds)?;
+    let mut roles = Roles::open(&home, config, clock, in_rounds)?;
     let cadence = Duration::from_millis(arguments.cadence_ms);
     if in_rounds {
         rounds::run(&mut roles, &mut feed, json, &stop)

@@ -7,16 +7,13 @@ use std::time::{Duration, Instant};
 use blobstore::{BlobStore, DirectoryStore};
 use dataset::{PublisherOptions, Snapshots};
 use gatekeeper::{Gatekeeper, GatekeeperOptions};
-use ingest::{
-    Components, DatasetSpec, DirectorySchemas, Ended, IncrementalProducer, ProducerOptions,
-    ProducerThread,
-};
+use ingest::{Components, Ended, IncrementalProducer, ProducerOptions, ProducerThread};
 use registry::embedded::Home;
 
 use super::clock::Clock;
 use super::progress;
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::rules;
 
 /// The owner's name of all datasets: a demo that was killed and started again takes over at once.
 const OWNER: &str = "demo";
@@ -87,7 +84,7 @@ impl Roles {
     /// Opens all roles on a directory. `reproducible` makes the blobs a function of the cycles alone.
     pub(super) fn open(
         home: &Home,
-        specs: Vec<DatasetSpec>,
+        config: Config,
         clock: Clock,
         reproducible: bool,
     ) -> Result<Self> {
@@ -96,16 +93,16 @@ impl Roles {
             log: Arc::clone(home.log()),
             store: Arc::clone(&store),
             registry: Arc::clone(home.registry()),
-            schemas: Arc::new(DirectorySchemas::embedded()?),
+            schemas: Arc::new(config.schemas),
         };
         let now_ms = clock.now_ms();
         let mut options = PublisherOptions::new(OWNER);
         if reproducible {
             options.snapshots = Snapshots::Inline;
         }
-        let bar = progress::steps("opening datasets", specs.len() as u64 + 1);
-        let mut producers = Vec::with_capacity(specs.len());
-        for spec in specs {
+        let bar = progress::steps("opening datasets", config.datasets.len() as u64 + 1);
+        let mut producers = Vec::new();
+        for spec in config.datasets {
             bar.set_message(format!("opening {}", spec.name));
             let options = ProducerOptions::new(options.clone());
             producers.push(IncrementalProducer::open(
@@ -119,7 +116,7 @@ impl Roles {
         bar.set_message("opening liveness");
         let options = GatekeeperOptions {
             environment: "prod".to_owned(),
-            configuration: rules::configuration()?,
+            configuration: config.rules,
             code_revision: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"))
                 .to_owned(),
             publisher: options,
