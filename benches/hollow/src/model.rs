@@ -89,7 +89,7 @@ impl Model {
                 .collect(),
             languages: (0..LANGUAGES).map(|i| code(b'a', i)).collect(),
             subtitle_sets: (0..SUBTITLE_SETS)
-                .map(|set| members(2, set, LANGUAGES, 16, 7))
+                .map(|set| members(6, set, LANGUAGES, 16, 7))
                 .collect(),
             videos: Vec::with_capacity(count),
             words,

@@ -52,7 +52,7 @@ final class Model {
         for (int set = 0; set < SUBTITLE_SETS; set++) {
             Set<Subtitle> members = memoized ? new MemoizedSet<>() : new HashSet<>();
             for (int i = 0; i < LANGUAGES; i++) {
-                if (i == set % LANGUAGES || below(draw(2, set, i), 16) <= set % 7) {
+                if (i == set % LANGUAGES || below(draw(6, set, i), 16) <= set % 7) {
                     members.add(languages[i]);
                 }
             }
