@@ -7,7 +7,7 @@ CARGO := scripts/cargo
 GREENLIGHT := $(CARGO_TARGET_DIR)/debug/greenlight
 DIR ?= data
 
-.PHONY: demo test build lint bench-hollow help
+.PHONY: demo test test-real build lint bench-hollow help
 
 help: ## What this Makefile can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -20,6 +20,10 @@ demo: build ## Run the real catalogue through the whole pipe (DIR=data; Ctrl-C s
 
 test: build ## Every test
 	@$(CARGO) test --workspace --no-fail-fast
+
+test-real: ## Every test that needs a real Kafka, S3, schema registry or PostgreSQL; starts and stops them
+	@scripts/servers >/dev/null
+	@$(CARGO) test --workspace --test real --no-fail-fast
 
 lint: ## Formatting and Clippy, as CI runs them
 	@$(CARGO) fmt --all --check
