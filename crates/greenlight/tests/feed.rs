@@ -4,10 +4,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use changelog::{Batch, ChangeLog, EmbeddedLog, NewRecord, PollLimit, Position, TopicSpec};
 use greenlight::scenario::{Feeder, Scenario, Topic};
+use ingest::avro::AvroSchema;
 
 const POPULARITY: &str = r#"{"type": "record", "name": "Popularity", "key": ["video"], "fields": [
     {"name": "video", "type": "long"}, {"name": "hoursViewed", "type": ["null", "long"]}]}"#;
@@ -55,7 +57,7 @@ fn topics() -> Vec<Topic> {
     vec![Topic {
         name: "popularity".to_owned(),
         partitions: 3,
-        schema: POPULARITY.to_owned(),
+        schema: Arc::new(AvroSchema::parse(POPULARITY, "popularity").unwrap()),
         schema_id: 42,
     }]
 }

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use greenlight::scenario::{Encoder, Lines, Scenario};
+use greenlight::scenario::{Lines, Scenario};
+use ingest::avro::AvroSchema;
 
 const TOPICS: [(&str, &[&str]); 10] = [
     ("titles", &["video"]),
@@ -62,12 +63,12 @@ fn the_builder_writes_the_checked_in_scenario() {
 fn every_record_follows_its_schema_and_the_manifest_counts_them() {
     let scenario = Scenario::open(&root().join("replay/catalogue")).unwrap();
     let manifest = scenario.manifest();
-    let encoders: BTreeMap<&str, Encoder> = TOPICS
+    let schemas: BTreeMap<&str, AvroSchema> = TOPICS
         .iter()
         .map(|(topic, _)| {
             let path = root().join(format!("schemas/{topic}.avsc"));
             let avsc = std::fs::read_to_string(path).unwrap();
-            (*topic, Encoder::new(topic, &avsc, 1).unwrap())
+            (*topic, AvroSchema::parse(&avsc, topic).unwrap())
         })
         .collect();
     let keys: BTreeMap<&str, &[&str]> = TOPICS.into_iter().collect();
@@ -104,7 +105,7 @@ fn every_record_follows_its_schema_and_the_manifest_counts_them() {
             }
             *counted.entry((base, topic.to_owned())).or_default() += 1;
             let Some(value) = &change.value else { continue };
-            encoders[topic].encode(value).unwrap();
+            schemas[topic].encode_wire(1, value).unwrap();
             for (field, part) in keys[topic].iter().zip(&change.key) {
                 assert_eq!(&value[*field], part, "{change:?}");
             }

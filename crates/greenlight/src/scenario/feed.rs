@@ -7,14 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
+use std::sync::Arc;
 use std::time::Duration;
 
 use changelog::{
     Batch, ChangeLog, NewRecord, PollLimit, Position, TopicInfo, TopicSpec, partition_for_key,
 };
+use ingest::avro::AvroSchema;
 use rayon::prelude::*;
 
-use super::avro::Encoder;
 use super::read::{Change, Lines, Scenario};
 use super::{Error, Result};
 
@@ -34,8 +35,8 @@ pub struct Topic {
     pub name: String,
     /// The partitions it is created with, if it does not exist.
     pub partitions: u32,
-    /// The Avro schema of its values, JSON text.
-    pub schema: String,
+    /// The Avro schema of its values.
+    pub schema: Arc<AvroSchema>,
     /// The id under which the schema is registered.
     pub schema_id: u32,
 }
@@ -55,7 +56,8 @@ pub struct Fed {
 
 /// A topic that is being fed.
 struct Lane {
-    encoder: Encoder,
+    schema: Arc<AvroSchema>,
+    schema_id: u32,
     info: TopicInfo,
     /// Per partition, the greatest sequence number that is in.
     fed: Vec<Option<u64>>,
@@ -77,11 +79,10 @@ impl<'a> Feeder<'a> {
     /// finds out what is in those that are not.
     ///
     /// # Errors
-    /// When a schema does not compile, a topic can't be created or read, or a file is missing.
+    /// When a topic can't be created or read, or a file is missing.
     pub fn new(scenario: &'a Scenario, log: &'a dyn ChangeLog, topics: &[Topic]) -> Result<Self> {
         let mut lanes = BTreeMap::new();
         for topic in topics {
-            let encoder = Encoder::new(&topic.name, &topic.schema, topic.schema_id)?;
             let info = match log.topic(&topic.name)? {
                 Some(info) => info,
                 None => log.create_topic(&TopicSpec::compacted(&topic.name, topic.partitions))?,
@@ -91,7 +92,8 @@ impl<'a> Feeder<'a> {
             lanes.insert(
                 topic.name.clone(),
                 Lane {
-                    encoder,
+                    schema: Arc::clone(&topic.schema),
+                    schema_id: topic.schema_id,
                     info,
                     fed,
                     next,
@@ -260,7 +262,14 @@ impl Lane {
             return Ok(None);
         }
         let record = match &change.value {
-            Some(value) => NewRecord::new(change.at_ms(), key, self.encoder.encode(value)?),
+            Some(value) => {
+                let value = self.schema.encode_wire(self.schema_id, value);
+                let value = value.map_err(|source| Error::Value {
+                    topic: change.topic.clone(),
+                    source: Box::new(source),
+                })?;
+                NewRecord::new(change.at_ms(), key, value)
+            }
             None => NewRecord::tombstone(change.at_ms(), key),
         };
         Ok(Some(

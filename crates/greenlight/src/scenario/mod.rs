@@ -5,11 +5,9 @@
 //! format. This module reads one; [`Feeder`] encodes it as Avro and appends it to a change log, so
 //! that a demo goes through the front door and not around it.
 
-mod avro;
 mod feed;
 mod read;
 
-pub use avro::Encoder;
 pub use feed::{Fed, Feeder, Topic};
 pub use read::{Change, Lines, Manifest, Round, Scenario};
 
@@ -52,31 +50,13 @@ pub enum Error {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// A schema can't be read as Avro.
-    #[error("the schema of {topic}: {source}")]
-    Schema {
-        /// The topic.
-        topic: String,
-        /// What is wrong with it.
-        source: Box<apache_avro::Error>,
-    },
-    /// A schema uses what records of a scenario can't have.
-    #[error("the schema of {topic} uses {what}, which a scenario's JSON can't give")]
-    Unsupported {
-        /// The topic.
-        topic: String,
-        /// The part of Avro.
-        what: &'static str,
-    },
     /// A value does not follow its schema.
-    #[error("{topic}: a value does not follow the schema at {at}: expected {expected}")]
+    #[error("{topic}: {source}")]
     Value {
         /// The topic.
         topic: String,
-        /// The field, as a path.
-        at: String,
-        /// What the schema says.
-        expected: &'static str,
+        /// Where it departs.
+        source: Box<ingest::Error>,
     },
     /// A record is for a topic that was not configured.
     #[error("the scenario has records for {topic:?}, which no configured dataset takes")]

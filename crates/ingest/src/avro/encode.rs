@@ -69,12 +69,15 @@ pub(super) fn encode_json(node: &Node, value: &Value, out: &mut Vec<u8>) -> Enco
             let start = out.len();
             let mut reason = None;
             for (index, branch) in branches.iter().enumerate() {
+                // Asked first: an error would print the whole value, for each nullable field that has one.
+                if matches!(**branch, Node::Null) && !value.is_null() {
+                    continue;
+                }
                 out.truncate(start);
                 write_len(index, out);
                 match encode_json(branch, value, out) {
                     Ok(()) => return Ok(()),
-                    Err(error) if !matches!(**branch, Node::Null) => reason = Some(error),
-                    Err(_) => {}
+                    Err(error) => reason = Some(error),
                 }
             }
             return Err(reason.unwrap_or_else(unfit));
@@ -87,11 +90,17 @@ pub(super) fn encode_record(record: &RecordNode, value: &Value, out: &mut Vec<u8
     let object: &Map<_, _> = value
         .as_object()
         .ok_or_else(|| format!("{value} is no record {}", record.name))?;
+    let mut given = 0;
     for field in &record.fields {
-        let value = object.get(&field.name).or(field.default.as_ref());
+        let value = object.get(&field.name);
+        given += usize::from(value.is_some());
+        let value = value.or(field.default.as_ref());
         let value = value.ok_or_else(|| format!("{} is missing", field.name))?;
         encode_json(&field.node, value, out)
             .map_err(|reason| format!("{}: {reason}", field.name))?;
+    }
+    if given == object.len() {
+        return Ok(());
     }
     match object
         .keys()

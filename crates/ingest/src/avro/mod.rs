@@ -17,6 +17,7 @@ pub use schema::AvroSchema;
 pub use walk::{Fault, RecordSink, Transcoder};
 
 use crate::error::{Error, Result};
+use crate::schemas::write_wire_header;
 use serde_json::Value;
 
 impl AvroSchema {
@@ -30,6 +31,17 @@ impl AvroSchema {
             schema: self.root.name.clone(),
             reason,
         })
+    }
+
+    /// `value` in the wire format, for a schema that is known as `id`; see [`encode_json`](Self::encode_json).
+    ///
+    /// # Errors
+    /// [`Error::Encode`] where it does not fit.
+    pub fn encode_wire(&self, id: u32, value: &Value) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(128);
+        write_wire_header(id, &mut out);
+        self.encode_json(value, &mut out)?;
+        Ok(out)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The upstream systems of the demo: the scenario's records, appended to the log as any emitter would.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use changelog::ChangeLog;
@@ -29,7 +30,7 @@ impl<'a> Feed<'a> {
         let topic = |spec: &DatasetSpec| Topic {
             name: spec.topic.clone(),
             partitions: spec.partitions,
-            schema: spec.schema.text().to_owned(),
+            schema: Arc::clone(&spec.schema),
             schema_id: spec.schema.id(),
         };
         let topics: Vec<Topic> = specs.iter().map(topic).collect();
