@@ -1,14 +1,75 @@
-//! What is configured: the datasets and the rules, as compiled in or from a directory.
+//! What is configured: the datasets and the rules, as compiled in or from files; and how files are read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ingest::{DatasetSpec, DirectorySchemas};
 use liveness::Configuration;
+use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 
-/// The configuration of all roles of the demo.
+/// The files of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConfigFiles {
+    /// The datasets: `datasets.toml`.
+    pub(crate) datasets: PathBuf,
+    /// The directory with their schemas.
+    pub(crate) schemas: PathBuf,
+    /// The rules: `rules.toml`.
+    pub(crate) rules: PathBuf,
+}
+
+impl ConfigFiles {
+    /// `datasets.toml` and `rules.toml` of a directory, with the schemas of another.
+    pub(crate) fn of(dir: &Path, schemas: &Path) -> Self {
+        Self {
+            datasets: dir.join("datasets.toml"),
+            schemas: schemas.to_owned(),
+            rules: dir.join("rules.toml"),
+        }
+    }
+
+    /// The copies that an embedded directory keeps of what it last ran with, so that every command reads it alike.
+    pub(crate) fn remembered(directory: &Path) -> Option<Self> {
+        let dir = directory.join("config");
+        dir.is_dir().then(|| Self::of(&dir, &dir.join("schemas")))
+    }
+
+    /// Copies the files into the embedded directory.
+    pub(crate) fn remember(&self, directory: &Path) -> Result<()> {
+        let kept = Self::of(
+            &directory.join("config"),
+            &directory.join("config").join("schemas"),
+        );
+        if *self == kept {
+            return Ok(());
+        }
+        let failed = |path: &Path, error: &dyn std::error::Error| config_error(path, error);
+        fs::create_dir_all(&kept.schemas).map_err(|error| failed(&kept.schemas, &error))?;
+        let copy = |from: &Path, to: &Path| {
+            fs::copy(from, to)
+                .map(drop)
+                .map_err(|error| failed(from, &error))
+        };
+        copy(&self.datasets, &kept.datasets)?;
+        copy(&self.rules, &kept.rules)?;
+        let entries = fs::read_dir(&self.schemas).map_err(|error| failed(&self.schemas, &error))?;
+        for entry in entries {
+            let path = entry.map_err(|error| failed(&self.schemas, &error))?.path();
+            if let Some(name) = path.file_name()
+                && path
+                    .extension()
+                    .is_some_and(|extension| extension == "avsc")
+            {
+                copy(&path, &kept.schemas.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The datasets and the rules.
 pub(crate) struct Config {
     /// The datasets that are folded from change records.
     pub(crate) datasets: Vec<DatasetSpec>,
@@ -21,39 +82,51 @@ pub(crate) struct Config {
 impl Config {
     /// `config/` and `schemas/` as they were when the program was built.
     pub(crate) fn embedded() -> Result<Self> {
+        let path = Path::new("config/rules.toml");
+        let rules = parse(path, include_str!("../../../config/rules.toml"))?;
         Ok(Self {
             datasets: ingest::embedded_specs()?,
             schemas: DirectorySchemas::embedded()?,
-            rules: rules(
-                Path::new("config/rules.toml"),
-                include_str!("../../../config/rules.toml"),
-            )?,
+            rules: complete(path, &rules)?,
         })
     }
 
-    /// `datasets.toml` and `rules.toml` of a directory, with the schemas of another.
-    pub(crate) fn load(dir: &Path, schemas: &Path) -> Result<Self> {
-        let path = dir.join("rules.toml");
-        let text = fs::read_to_string(&path).map_err(|error| config_error(&path, &error))?;
+    /// What the files say.
+    pub(crate) fn load(files: &ConfigFiles) -> Result<Self> {
         Ok(Self {
-            datasets: ingest::load_specs(&dir.join("datasets.toml"), schemas)?,
-            schemas: DirectorySchemas::open(schemas)?,
-            rules: rules(&path, &text)?,
+            datasets: ingest::load_specs(&files.datasets, &files.schemas)?,
+            schemas: DirectorySchemas::open(&files.schemas)?,
+            rules: complete(&files.rules, &load(&files.rules)?)?,
         })
     }
 }
 
-fn rules(path: &Path, text: &str) -> Result<Configuration> {
-    let configuration: Configuration =
-        toml::from_str(text).map_err(|error| config_error(path, &error))?;
-    configuration
-        .complete()
-        .map_err(|error| config_error(path, &error))
+fn complete(path: &Path, rules: &Configuration) -> Result<Configuration> {
+    rules.complete().map_err(|error| config_error(path, &error))
+}
+
+/// Reads a configuration file.
+pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read_to_string(path).map_err(|error| config_error(path, &error))?;
+    parse(path, &text)
+}
+
+/// Parses the text of a configuration file; mistakes are told with file and line.
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        Error::Config {
+            path: path.to_owned(),
+            line: before.map(|before| before.matches('\n').count() + 1),
+            message: error.message().to_owned(),
+        }
+    })
 }
 
 fn config_error(path: &Path, error: &dyn std::error::Error) -> Error {
     Error::Config {
-        path: PathBuf::from(path),
+        path: path.to_owned(),
+        line: None,
         message: error.to_string().trim_end().to_owned(),
     }
 }

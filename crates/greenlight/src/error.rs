@@ -53,10 +53,14 @@ pub(crate) enum Error {
     UnknownVideo(String),
     #[error("{} videos have the title {title:?}", videos.len())]
     AmbiguousTitle { title: String, videos: Vec<i64> },
-    #[error("process {owner} owns {}", dir.display())]
-    Owned { dir: PathBuf, owner: String },
-    #[error("{}: {message}", path.display())]
-    Config { path: PathBuf, message: String },
+    #[error("process {} owns {}", owner.map_or("(of unknown id)".to_owned(), |pid| pid.to_string()), dir.display())]
+    Owned { dir: PathBuf, owner: Option<u32> },
+    #[error("{}{}: {message}", path.display(), line.map_or(String::new(), |line| format!(":{line}")))]
+    Config {
+        path: PathBuf,
+        line: Option<usize>,
+        message: String,
+    },
     #[error("{dataset}: the cycle was rolled back: {reason}")]
     Cycle {
         dataset: DatasetName,

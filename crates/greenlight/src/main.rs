@@ -3,8 +3,8 @@
 mod cli;
 mod commands;
 mod config;
+mod connect;
 mod error;
-mod home;
 mod origins;
 mod output;
 mod popularity;
@@ -15,8 +15,8 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    let json = cli.json;
-    match commands::run(cli) {
+    let json = cli.globals.json;
+    match commands::run(&cli) {
         Ok(code) => code,
         Err(error) => {
             output::print_error(&error, json);

@@ -9,8 +9,8 @@ use ingest::DatasetSpec;
 use liveness::KeyPart;
 use registry::{DatasetName, Version};
 
+use crate::connect::Connected;
 use crate::error::Result;
-use crate::home::Home;
 
 /// The origins of one state. Datasets that are not folded from a topic have none.
 pub(crate) struct Origins {
@@ -21,12 +21,10 @@ pub(crate) struct Origins {
 
 impl Origins {
     /// The origins of a view, which must have been loaded with [`options`].
-    pub(crate) fn of(home: &Home, dataset: &DatasetName, view: &View) -> Result<Self> {
-        let spec = ingest::embedded_specs()?
-            .into_iter()
-            .find(|spec| &spec.name == dataset);
+    pub(crate) fn of(connected: &Connected, dataset: &DatasetName, view: &View) -> Result<Self> {
+        let spec = connected.spec(dataset).cloned();
         let letters = match &spec {
-            Some(spec) => ingest::dead_letters(home.log().as_ref(), spec)?,
+            Some(spec) => ingest::dead_letters(connected.log.as_ref(), spec)?,
             None => Vec::new(),
         };
         Ok(Self {
@@ -37,9 +35,13 @@ impl Origins {
     }
 
     /// The origins of a version.
-    pub(crate) fn at(home: &Home, dataset: &DatasetName, version: Version) -> Result<Self> {
-        let view = home.subscriber(dataset, options()).open_at(version)?;
-        Self::of(home, dataset, &view)
+    pub(crate) fn at(
+        connected: &Connected,
+        dataset: &DatasetName,
+        version: Version,
+    ) -> Result<Self> {
+        let view = connected.subscriber(dataset, options()).open_at(version)?;
+        Self::of(connected, dataset, &view)
     }
 
     /// The change record that made the record of a key what it is, or deleted it.

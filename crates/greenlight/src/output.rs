@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::Timestamp;
+use registry::Version;
 use serde::{Serialize, Serializer};
 
 use crate::error::Error;
@@ -93,6 +94,15 @@ pub(crate) fn print_error(error: &Error, json: bool) {
         if let Some(hint) = error.hint() {
             eprintln!("  {hint}");
         }
+    }
+}
+
+/// Formats the version that a dataset has for everybody, and that a pin says so.
+pub(crate) fn pinnable(version: Option<Version>, pinned: Option<Version>) -> String {
+    match (version, pinned) {
+        (Some(version), Some(_)) => format!("{version} (pinned)"),
+        (Some(version), None) => version.to_string(),
+        (None, _) => "none yet".to_owned(),
     }
 }
 

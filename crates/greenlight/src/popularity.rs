@@ -6,7 +6,7 @@ use registry::DatasetName;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::home::Home;
+use crate::connect::Connected;
 
 const TYPE: &str = "Popularity";
 
@@ -17,7 +17,7 @@ pub(crate) struct Popularity {
 
 impl Popularity {
     /// Loads the newest state of an environment.
-    pub(crate) fn load(home: &Home, environment: &str) -> Self {
+    pub(crate) fn load(connected: &Connected, environment: &str) -> Self {
         let options = SubscriberOptions {
             indexes: BTreeSet::from([TYPE.to_owned()]),
             ..SubscriberOptions::default()
@@ -25,7 +25,7 @@ impl Popularity {
         let name = format!("{environment}/popularity").parse::<DatasetName>();
         let moved = name
             .ok()
-            .and_then(|name| home.subscriber(&name, options).refresh().ok());
+            .and_then(|name| connected.subscriber(&name, options).refresh().ok());
         Self {
             view: moved.map(|moved| moved.after),
         }

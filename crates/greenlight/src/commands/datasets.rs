@@ -1,16 +1,15 @@
 //! `greenlight datasets`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use dataset::SubscriberOptions;
 use hollow::sums::Digest;
 use registry::{DatasetName, Scope, Version};
 use serde::Serialize;
 
+use crate::cli::Globals;
 use crate::error::Result;
-use crate::home::Home;
-use crate::output::{self, grouped};
+use crate::output::{self, grouped, pinnable};
 
 #[derive(Serialize)]
 struct Report {
@@ -29,10 +28,10 @@ struct Row {
 }
 
 /// Loads the latest state of every dataset and tells what is in it.
-pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
-    let home = Home::open(dir)?;
+pub(crate) fn run(globals: &Globals) -> Result<()> {
+    let connected = globals.connect()?;
     let mut datasets = Vec::new();
-    for info in home.registry().datasets()? {
+    for info in connected.registry.datasets()? {
         let latest = info.latest(&Scope::everybody());
         let mut row = Row {
             version: latest.map(|latest| latest.version),
@@ -46,7 +45,7 @@ pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
             heap_bytes: 0,
         };
         if let Some(version) = row.version {
-            let view = home
+            let view = connected
                 .subscriber(&row.dataset, SubscriberOptions::default())
                 .open_at(version)?;
             let state = view.state();
@@ -62,7 +61,7 @@ pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
         datasets.push(row);
     }
     let report = Report { datasets };
-    if json {
+    if globals.json {
         return output::print_json(&report);
     }
     let mut table = output::table(
@@ -72,11 +71,7 @@ pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
     for row in &report.datasets {
         table.add_row([
             row.dataset.to_string(),
-            match (row.version, row.pinned) {
-                (Some(version), Some(_)) => format!("{version} (pinned)"),
-                (Some(version), None) => version.to_string(),
-                (None, _) => "none yet".to_owned(),
-            },
+            pinnable(row.version, row.pinned),
             grouped(row.records),
             format!("{} KiB", grouped(row.heap_bytes / 1024)),
             row.digest.clone().unwrap_or_default(),

@@ -1,18 +1,39 @@
 //! `greenlight diff`.
 
-use std::path::Path;
-
+use clap::Args;
 use dataset::SubscriberOptions;
 use insight::diff::{Change, DiffReport};
 use insight::verdicts::VerdictReport;
 use registry::{DatasetName, Version};
 use serde::Serialize;
 
-use crate::cli;
+use crate::cli::Globals;
 use crate::error::Result;
-use crate::home::Home;
 use crate::output::{self, grouped};
 use crate::popularity::Popularity;
+
+/// Arguments of `greenlight diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  greenlight diff liveness --from 20210308000000000 --to 20210308000000004
+  greenlight diff ratings --from V --to V --limit 5 --json")]
+pub(crate) struct Arguments {
+    /// The dataset.
+    pub(crate) dataset: String,
+
+    /// The earlier version.
+    #[arg(long, value_name = "V")]
+    pub(crate) from: Version,
+
+    /// The later version.
+    #[arg(long, value_name = "V")]
+    pub(crate) to: Version,
+
+    /// How many records to show in full (totals always cover everything).
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+}
 
 #[derive(Serialize)]
 struct Report {
@@ -26,17 +47,17 @@ struct Report {
 }
 
 /// Compares two versions of a dataset.
-pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Diff) -> Result<()> {
+pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
     let name: DatasetName = arguments.dataset.parse()?;
-    let home = Home::open(dir)?;
-    let from = home.version(&name, Some(arguments.from))?;
-    let to = home.version(&name, Some(arguments.to))?;
-    let subscriber = home.subscriber(&name, SubscriberOptions::default());
+    let connected = globals.connect()?;
+    let from = connected.version(&name, Some(arguments.from))?;
+    let to = connected.version(&name, Some(arguments.to))?;
+    let subscriber = connected.subscriber(&name, SubscriberOptions::default());
     // The second view is reached from the first along the chain, so that both share what did not change.
     let before = subscriber.move_to(from)?.after;
     let after = subscriber.open_at(to)?;
     let verdicts = if name.name() == "liveness" {
-        let popularity = Popularity::load(&home, name.environment());
+        let popularity = Popularity::load(&connected, name.environment());
         Some(insight::verdicts::report(
             before.state(),
             after.state(),
@@ -53,7 +74,7 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Diff) -> Result<()> {
         to,
         verdicts,
     };
-    if json {
+    if globals.json {
         return output::print_json(&report);
     }
     print(&report)

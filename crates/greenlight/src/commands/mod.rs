@@ -1,15 +1,15 @@
-//! One file per command.
+//! One file per command: its arguments, what it does, what it prints.
 
-mod completions;
+pub(crate) mod completions;
 mod datasets;
-mod demo;
-mod diff;
-mod pin;
-mod sample;
-mod show;
+pub(crate) mod demo;
+pub(crate) mod diff;
+pub(crate) mod pin;
+pub(crate) mod sample;
+pub(crate) mod show;
 mod status;
-mod versions;
-mod why;
+pub(crate) mod versions;
+pub(crate) mod why;
 
 use std::process::ExitCode;
 
@@ -17,20 +17,20 @@ use crate::cli::{Cli, Command};
 use crate::error::Result;
 
 /// Runs the command of the command line; the exit code where it did not fail.
-pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
-    let Cli { dir, json, command } = cli;
-    match command {
-        Command::Demo(arguments) => demo::run(&dir, json, &arguments)?,
-        Command::Status => status::run(&dir, json)?,
-        Command::Datasets => datasets::run(&dir, json)?,
-        Command::Versions(arguments) => versions::run(&dir, json, &arguments)?,
-        Command::Show(arguments) => show::run(&dir, json, &arguments)?,
-        Command::Why(arguments) => return why::run(&dir, json, &arguments),
-        Command::Diff(arguments) => diff::run(&dir, json, &arguments)?,
-        Command::Pin(arguments) => pin::pin(&dir, json, &arguments)?,
-        Command::Unpin(arguments) => pin::unpin(&dir, json, &arguments)?,
-        Command::Sample(command) => sample::run(&command)?,
-        Command::Completions { shell } => completions::run(shell)?,
+pub(crate) fn run(cli: &Cli) -> Result<ExitCode> {
+    let globals = &cli.globals;
+    match &cli.command {
+        Command::Demo(arguments) => demo::run(globals, arguments)?,
+        Command::Status => status::run(globals)?,
+        Command::Datasets => datasets::run(globals)?,
+        Command::Versions(arguments) => versions::run(globals, arguments)?,
+        Command::Show(arguments) => show::run(globals, arguments)?,
+        Command::Why(arguments) => return why::run(globals, arguments),
+        Command::Diff(arguments) => diff::run(globals, arguments)?,
+        Command::Pin(arguments) => pin::pin(globals, arguments)?,
+        Command::Unpin(arguments) => pin::unpin(globals, arguments)?,
+        Command::Sample(command) => sample::run(command)?,
+        Command::Completions(arguments) => completions::run(arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

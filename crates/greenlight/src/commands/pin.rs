@@ -1,14 +1,37 @@
 //! `greenlight pin` and `greenlight unpin`.
 
-use std::path::Path;
-
+use clap::Args;
 use registry::{Action, DatasetName, Scope, Version};
 use serde::Serialize;
 
-use crate::cli;
+use crate::cli::Globals;
+use crate::connect::{Connected, wall_clock_ms};
 use crate::error::Result;
-use crate::home::{Home, wall_clock_ms};
 use crate::output;
+
+/// Arguments of `greenlight pin`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  greenlight pin liveness 20210308000000002 --reason 'wrong ratings in 3'"
+)]
+pub(crate) struct PinArguments {
+    /// The dataset.
+    pub(crate) dataset: String,
+
+    /// The announced version that everybody is to hold.
+    pub(crate) version: Version,
+
+    /// Why, for whoever meets the pin later.
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+}
+
+/// Arguments of `greenlight unpin`.
+#[derive(Debug, Args)]
+pub(crate) struct UnpinArguments {
+    /// The dataset.
+    pub(crate) dataset: String,
+}
 
 #[derive(Serialize)]
 struct Report {
@@ -18,10 +41,10 @@ struct Report {
 }
 
 /// Forces a dataset to a version.
-pub(crate) fn pin(dir: &Path, json: bool, arguments: &cli::Pin) -> Result<()> {
+pub(crate) fn pin(globals: &Globals, arguments: &PinArguments) -> Result<()> {
     let name: DatasetName = arguments.dataset.parse()?;
-    let home = Home::open(dir)?;
-    let version = home.version(&name, Some(arguments.version))?;
+    let connected = globals.connect()?;
+    let version = connected.version(&name, Some(arguments.version))?;
     let by = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
     let action = Action::Pin {
         scope: Scope::everybody(),
@@ -29,17 +52,17 @@ pub(crate) fn pin(dir: &Path, json: bool, arguments: &cli::Pin) -> Result<()> {
         by,
         reason: arguments.reason.clone(),
     };
-    change(&home, json, name, action)
+    change(&connected, globals.json, name, action)
 }
 
 /// Removes a dataset's pin.
-pub(crate) fn unpin(dir: &Path, json: bool, arguments: &cli::Unpin) -> Result<()> {
+pub(crate) fn unpin(globals: &Globals, arguments: &UnpinArguments) -> Result<()> {
     let name: DatasetName = arguments.dataset.parse()?;
-    let home = Home::open(dir)?;
-    home.dataset(&name)?;
+    let connected = globals.connect()?;
+    connected.dataset(&name)?;
     change(
-        &home,
-        json,
+        &connected,
+        globals.json,
         name,
         Action::Unpin {
             scope: Scope::everybody(),
@@ -48,10 +71,12 @@ pub(crate) fn unpin(dir: &Path, json: bool, arguments: &cli::Unpin) -> Result<()
 }
 
 /// Tells the registry, and stock consumers through `announced.version`.
-fn change(home: &Home, json: bool, dataset: DatasetName, action: Action) -> Result<()> {
-    home.registry().execute(&dataset, wall_clock_ms(), action)?;
-    dataset::project_announcement(home.store(), home.registry(), &dataset)?;
-    let info = home.dataset(&dataset)?;
+fn change(connected: &Connected, json: bool, dataset: DatasetName, action: Action) -> Result<()> {
+    connected
+        .registry
+        .execute(&dataset, wall_clock_ms(), action)?;
+    dataset::project_announcement(&connected.store, &connected.registry, &dataset)?;
+    let info = connected.dataset(&dataset)?;
     let pinned = info.pins.get(&Scope::everybody()).map(|pin| pin.version);
     let latest = info
         .latest(&Scope::everybody())

@@ -1,18 +1,36 @@
 //! `greenlight show`.
 
-use std::path::Path;
-
+use clap::Args;
 use gatekeeper::{DeadLetter, Origin};
 use hollow::index::PrimaryKeyIndex;
 use registry::{DatasetName, Version};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::cli;
+use crate::cli::Globals;
 use crate::error::Result;
-use crate::home::Home;
 use crate::origins::{self, Origins};
 use crate::output;
+
+/// Arguments of `greenlight show`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  greenlight show titles 80057281
+  greenlight show texts '[80057281,\"de\"]'
+  greenlight show policies DE
+  greenlight show liveness 80057281 --version 20210308000000000 --json")]
+pub(crate) struct Arguments {
+    /// The dataset.
+    pub(crate) dataset: String,
+
+    /// The key: one value, or a JSON array for a key of several fields.
+    pub(crate) key: String,
+
+    /// The version; default: the newest.
+    #[arg(long, value_name = "V")]
+    pub(crate) version: Option<Version>,
+}
 
 #[derive(Serialize)]
 struct Report {
@@ -25,11 +43,11 @@ struct Report {
 }
 
 /// Prints one record and where it came from.
-pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Show) -> Result<()> {
+pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
     let name: DatasetName = arguments.dataset.parse()?;
-    let home = Home::open(dir)?;
-    let version = home.version(&name, arguments.version)?;
-    let view = home
+    let connected = globals.connect()?;
+    let version = connected.version(&name, arguments.version)?;
+    let view = connected
         .subscriber(&name, origins::options())
         .open_at(version)?;
     let root = insight::root_type(view.state())?;
@@ -39,7 +57,7 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Show) -> Result<()> {
         Some(ordinal) => insight::record(view.state(), &root.name, ordinal)?,
         None => None,
     };
-    let origins = Origins::of(&home, &name, &view)?;
+    let origins = Origins::of(&connected, &name, &view)?;
     let report = Report {
         origin: origins.origin(&key),
         dead_letter: origins.dead_letter(&key),
@@ -48,7 +66,7 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Show) -> Result<()> {
         version,
         record,
     };
-    if json {
+    if globals.json {
         return output::print_json(&report);
     }
     print(&report)

@@ -1,13 +1,13 @@
 //! `greenlight status`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use registry::{DatasetName, Scope, Version};
 use serde::Serialize;
 
+use crate::cli::Globals;
 use crate::error::Result;
-use crate::home::Home;
-use crate::output::{self, Instant, duration, grouped};
+use crate::output::{self, Instant, duration, grouped, pinnable};
 
 /// Dead letters to show; all are in the topics.
 const DEAD_LETTERS: usize = 20;
@@ -43,31 +43,30 @@ struct Dead {
 }
 
 /// Tells how everything stands.
-pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
-    let home = Home::open(dir)?;
-    let infos = home.registry().datasets()?;
+pub(crate) fn run(globals: &Globals) -> Result<()> {
+    let connected = globals.connect()?;
+    let infos = connected.registry.datasets()?;
     // Ages are told by the youngest instant that any producer recorded: the clock of a demo need not be today's.
     let now_ms = infos
         .iter()
         .map(|info| info.now_floor_ms)
         .max()
         .unwrap_or(0);
-    let specs = ingest::embedded_specs()?;
     let mut report = Report {
-        directory: dir.to_owned(),
-        owner_pid: home.owner_pid(),
+        directory: connected.directory().to_owned(),
+        owner_pid: connected.owner_pid(),
         datasets: Vec::new(),
         dead_letters: Vec::new(),
     };
     for info in infos {
-        let letters = match specs.iter().find(|spec| spec.name == info.name) {
-            Some(spec) => ingest::dead_letters(home.log().as_ref(), spec)?,
+        let letters = match connected.spec(&info.name) {
+            Some(spec) => ingest::dead_letters(connected.log.as_ref(), spec)?,
             None => Vec::new(),
         };
         let latest = info.latest(&Scope::everybody());
         let announced = match latest {
-            Some(latest) => home
-                .registry()
+            Some(latest) => connected
+                .registry
                 .version(&info.name, latest.version)?
                 .and_then(|version| version.announced_at_ms),
             None => None,
@@ -106,7 +105,7 @@ pub(crate) fn run(dir: &Path, json: bool) -> Result<()> {
             }));
     }
     report.dead_letters.truncate(DEAD_LETTERS);
-    if json {
+    if globals.json {
         return output::print_json(&report);
     }
     print(&report)
@@ -127,11 +126,7 @@ fn print(report: &Report) -> Result<()> {
     for row in &report.datasets {
         table.add_row([
             row.dataset.to_string(),
-            match (row.version, row.pinned) {
-                (Some(version), Some(_)) => format!("{version} (pinned)"),
-                (Some(version), None) => version.to_string(),
-                (None, _) => "none yet".to_owned(),
-            },
+            pinnable(row.version, row.pinned),
             row.announced_at.map_or(String::new(), |at| at.to_string()),
             row.age_ms.map_or(String::new(), duration),
             grouped(row.dead_letters as u64),

@@ -1,15 +1,25 @@
 //! `greenlight versions`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
+use clap::Args;
 use registry::{DatasetName, Scope, Version, Versions};
 use serde::Serialize;
 
-use crate::cli;
+use crate::cli::Globals;
 use crate::error::Result;
-use crate::home::Home;
 use crate::output::{self, Instant};
+
+/// Arguments of `greenlight versions`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The dataset, such as `liveness` (short for `prod/liveness`).
+    pub(crate) dataset: String,
+
+    /// How many of the newest versions to list.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+}
 
 #[derive(Serialize)]
 struct Report {
@@ -31,12 +41,12 @@ struct Row {
 }
 
 /// Lists the newest versions of a dataset.
-pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Versions) -> Result<()> {
+pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
     let name: DatasetName = arguments.dataset.parse()?;
-    let home = Home::open(dir)?;
-    let info = home.dataset(&name)?;
-    let versions = home
-        .registry()
+    let connected = globals.connect()?;
+    let info = connected.dataset(&name)?;
+    let versions = connected
+        .registry
         .versions(&name, &Versions::newest(arguments.limit))?
         .into_iter()
         .map(|version| Row {
@@ -57,7 +67,7 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Versions) -> Result<(
         dataset: name,
         versions,
     };
-    if json {
+    if globals.json {
         return output::print_json(&report);
     }
     let mut table = output::table(

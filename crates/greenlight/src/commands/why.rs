@@ -1,35 +1,54 @@
 //! `greenlight why`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Args;
 use gatekeeper::{Explainer, Why};
 use liveness::Country;
 use registry::{DatasetName, Version};
 
-use crate::cli;
+use crate::cli::Globals;
+use crate::connect::Connected;
 use crate::error::{Error, Result};
-use crate::home::Home;
 use crate::origins::{self, Origins};
 use crate::output;
+
+/// Arguments of `greenlight why`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  greenlight why 80057281 DE
+  greenlight why 'Stranger Things' DE --json
+Exit code 0: live; 1: not live; 2: the command failed.")]
+pub(crate) struct Arguments {
+    /// The video: its id, or its title.
+    pub(crate) video: String,
+
+    /// The country, ISO 3166-1 alpha-2.
+    pub(crate) country: String,
+
+    /// The version of `liveness` to explain; default: the newest.
+    #[arg(long, value_name = "V")]
+    pub(crate) version: Option<Version>,
+}
 
 /// The environment whose verdicts are explained.
 const ENVIRONMENT: &str = "prod";
 
 /// Explains a verdict; the exit code says it too.
-pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Why) -> Result<ExitCode> {
+pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<ExitCode> {
     let country = Country::from_code(&arguments.country)
         .ok_or_else(|| Error::UnknownCountry(arguments.country.clone()))?;
-    let home = Home::open(dir)?;
+    let connected = globals.connect()?;
     let liveness: DatasetName = format!("{ENVIRONMENT}/{}", gatekeeper::output::NAME).parse()?;
-    home.version(&liveness, arguments.version)?;
-    let mut explainer = Explainer::new(ENVIRONMENT, home.store(), home.registry())?;
+    connected.version(&liveness, arguments.version)?;
+    let mut explainer = Explainer::new(ENVIRONMENT, &connected.store, &connected.registry)?;
     explainer.go(arguments.version)?;
     let video = video(&explainer, &arguments.video)?;
     let mut why = explainer.why(video, country, arguments.version)?;
-    trace(&home, &mut why)?;
-    if json {
+    trace(&connected, &mut why)?;
+    if globals.json {
         output::print_json(&why)?;
     } else {
         print(&why)?;
@@ -55,7 +74,7 @@ fn video(explainer: &Explainer, text: &str) -> Result<i64> {
 }
 
 /// Adds to each input record where it came from.
-fn trace(home: &Home, why: &mut Why) -> Result<()> {
+fn trace(connected: &Connected, why: &mut Why) -> Result<()> {
     let mut known: BTreeMap<(String, i64), Origins> = BTreeMap::new();
     for input in why
         .blockers
@@ -67,7 +86,7 @@ fn trace(home: &Home, why: &mut Why) -> Result<()> {
             let name: DatasetName = format!("{ENVIRONMENT}/{}", input.dataset).parse()?;
             known.insert(
                 place.clone(),
-                Origins::at(home, &name, Version(input.version))?,
+                Origins::at(connected, &name, Version(input.version))?,
             );
         }
         if let Some(origins) = known.get(&place) {

@@ -11,44 +11,84 @@ mod roles;
 mod rounds;
 mod summary;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use changelog::EmbeddedOptions;
+use clap::Args;
 use greenlight::scenario::Scenario;
-use registry::embedded::{self, Role};
 
 use clock::Clock;
 use feed::Feed;
 use roles::{Roles, Stop};
 
-use crate::cli;
-use crate::config::Config;
+use crate::cli::Globals;
+use crate::config::ConfigFiles;
+use crate::connect::{Connected, Use};
 use crate::error::{Error, Result};
 use crate::output::{self, Instant};
 
+/// Arguments of `greenlight demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  greenlight demo                                   run until Ctrl-C; a second start goes on from disk
+  greenlight demo --once                            everything once, then exit 0
+  greenlight demo --once --now 2021-03-08T00:00:00Z a fixed clock: two such runs write byte-identical blobs")]
+pub(crate) struct Arguments {
+    /// Load everything, run every round, then exit.
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Stop the clock at this instant (RFC 3339) and run in rounds; default: a running clock that starts on the scenario's day.
+    #[arg(long, value_name = "T")]
+    pub(crate) now: Option<Instant>,
+
+    /// How often producers and gatekeeper run, in milliseconds (100 to 600000).
+    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    pub(crate) cadence_ms: u64,
+
+    /// How many times faster than real time the demo's clock runs (1 to 86400).
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) clock_speed: u32,
+
+    /// The directory with datasets.toml and rules.toml; default: those that the directory ran with before,
+    /// or else those of `config/`, as compiled in.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The directory with the Avro schemas that --config names.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "schemas",
+        requires = "config"
+    )]
+    pub(crate) schemas: PathBuf,
+
+    /// The scenario's directory.
+    #[arg(long, value_name = "DIR", default_value = "replay/catalogue")]
+    pub(crate) scenario: PathBuf,
+}
+
 /// Runs the demo until it is done (`--once`) or stopped.
-pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Demo) -> Result<()> {
-    let config = match &arguments.config {
-        Some(dir) => Config::load(dir, &arguments.schemas)?,
-        None => Config::embedded()?,
-    };
+pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
+    let json = globals.json;
+    let mut deployment = globals.deployment()?;
+    if let Some(config) = &arguments.config {
+        deployment.config = Some(ConfigFiles::of(config, &arguments.schemas));
+    }
     let scenario = Scenario::open(&arguments.scenario)?;
-    let home = embedded::open_with(dir, &EmbeddedOptions::default())?;
-    if home.role() != Role::Owner {
-        let owner = std::fs::read_to_string(dir.join("greenlight.lock"))
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
+    let connected = Connected::open(&deployment, Use::Run)?;
+    if connected.is_client() {
         return Err(Error::Owned {
-            dir: dir.to_owned(),
-            owner,
+            dir: connected.directory().to_owned(),
+            owner: connected.owner_pid(),
         });
     }
     let stop = Stop::on_signals()?;
     // A second start goes on where the first one's clock stood.
-    let floor_ms = home
-        .registry()
+    let floor_ms = connected
+        .registry
         .datasets()?
         .iter()
         .map(|info| info.now_floor_ms)
@@ -65,18 +105,18 @@ pub(crate) fn run(dir: &Path, json: bool, arguments: &cli::Demo) -> Result<()> {
         output::print_line(&format!(
             "scenario {}, data in {}, clock at {}",
             scenario.manifest().name,
-            dir.display(),
+            connected.directory().display(),
             Instant(clock.now_ms())
         ))?;
         output::print_line(
             &"greenlight status, why, show and diff work beside this process; Ctrl-C stops it\n",
         )?;
     }
-    let mut feed = Feed::new(&scenario, home.log().as_ref(), &config.datasets)?;
+    let mut feed = Feed::new(&scenario, connected.log.as_ref(), &connected.specs)?;
     // What lies in the log when the producers open is their first state.
     feed.base()?;
     let in_rounds = arguments.once;
-    let mut roles = Roles::open(&home, config, clock, in_rounds)?;
+    let mut roles = Roles::open(&connected, clock, in_rounds)?;
     let cadence = Duration::from_millis(arguments.cadence_ms);
     if in_rounds {
         rounds::run(&mut roles, &mut feed, json, &stop)

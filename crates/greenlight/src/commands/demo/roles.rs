@@ -4,15 +4,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use blobstore::{BlobStore, DirectoryStore};
 use dataset::{PublisherOptions, Snapshots};
 use gatekeeper::{Gatekeeper, GatekeeperOptions};
 use ingest::{Components, Ended, IncrementalProducer, ProducerOptions, ProducerThread};
-use registry::embedded::Home;
 
 use super::clock::Clock;
 use super::progress;
-use crate::config::Config;
+use crate::connect::Connected;
 use crate::error::{Error, Result};
 
 /// The owner's name of all datasets: a demo that was killed and started again takes over at once.
@@ -81,32 +79,26 @@ pub(super) struct Roles {
 }
 
 impl Roles {
-    /// Opens all roles on a directory. `reproducible` makes the blobs a function of the cycles alone.
-    pub(super) fn open(
-        home: &Home,
-        config: Config,
-        clock: Clock,
-        reproducible: bool,
-    ) -> Result<Self> {
-        let store: Arc<dyn BlobStore> = Arc::new(DirectoryStore::open(home.blobs_dir())?);
+    /// Opens all roles. `reproducible` makes the blobs a function of the cycles alone.
+    pub(super) fn open(connected: &Connected, clock: Clock, reproducible: bool) -> Result<Self> {
         let components = Components {
-            log: Arc::clone(home.log()),
-            store: Arc::clone(&store),
-            registry: Arc::clone(home.registry()),
-            schemas: Arc::new(config.schemas),
+            log: Arc::clone(&connected.log),
+            store: Arc::clone(&connected.store),
+            registry: Arc::clone(&connected.registry),
+            schemas: Arc::clone(&connected.schemas),
         };
         let now_ms = clock.now_ms();
         let mut options = PublisherOptions::new(OWNER);
         if reproducible {
             options.snapshots = Snapshots::Inline;
         }
-        let bar = progress::steps("opening datasets", config.datasets.len() as u64 + 1);
+        let bar = progress::steps("opening datasets", connected.specs.len() as u64 + 1);
         let mut producers = Vec::new();
-        for spec in config.datasets {
+        for spec in &connected.specs {
             bar.set_message(format!("opening {}", spec.name));
             let options = ProducerOptions::new(options.clone());
             producers.push(IncrementalProducer::open(
-                spec,
+                spec.clone(),
                 components.clone(),
                 options,
                 now_ms,
@@ -116,12 +108,12 @@ impl Roles {
         bar.set_message("opening liveness");
         let options = GatekeeperOptions {
             environment: "prod".to_owned(),
-            configuration: config.rules,
+            configuration: connected.rules.clone(),
             code_revision: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"))
                 .to_owned(),
             publisher: options,
         };
-        let gatekeeper = Gatekeeper::open(options, &store, home.registry(), now_ms)?;
+        let gatekeeper = Gatekeeper::open(options, &connected.store, &connected.registry, now_ms)?;
         bar.finish_and_clear();
         Ok(Self {
             clock: Arc::new(clock),
