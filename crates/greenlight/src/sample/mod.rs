@@ -75,6 +75,9 @@ pub enum Error {
     /// A title's id is not the number it should be.
     #[error("{0:?} is not the id of a title; expected digits, or `s` and digits")]
     Id(String),
+    /// The datasets are not as they should be.
+    #[error(transparent)]
+    Datasets(#[from] ingest::Error),
 }
 
 /// The result of building.

@@ -10,20 +10,6 @@ use serde::Serialize;
 
 use super::{BASE_MS, Error, Result};
 
-/// The topics in the order in which they are written and fed.
-pub(crate) const TOPICS: [&str; 10] = [
-    "titles",
-    "rights",
-    "ratings",
-    "texts",
-    "assets",
-    "artwork",
-    "streams",
-    "policies",
-    "holds",
-    "popularity",
-];
-
 /// One key and what becomes of it.
 struct Timeline {
     /// The title it belongs to; 0 for none.
@@ -47,6 +33,8 @@ pub(crate) struct Output {
 /// How many records were written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// The topics, in the order in which they are written and fed.
+    pub topics: Vec<String>,
     /// Records of the base, by topic.
     pub base: BTreeMap<String, u64>,
     /// Records of the changes, by topic.
@@ -135,6 +123,10 @@ impl Output {
             });
         }
         self.settle();
+        let topics: Vec<String> = ingest::embedded_specs()?
+            .into_iter()
+            .map(|spec| spec.topic)
+            .collect();
         let mut counts = Counts {
             rounds: vec![0; rounds.len()],
             ..Counts::default()
@@ -142,9 +134,9 @@ impl Output {
         let base = out.join("base");
         create_dir(&base)?;
         let mut changes = Vec::new();
-        for topic in TOPICS {
+        for topic in &topics {
             let mut lines = Lines::create(&base.join(format!("{topic}.jsonl.zst")), level)?;
-            for timeline in self.topics.get(topic).into_iter().flatten() {
+            for timeline in self.topics.get(topic.as_str()).into_iter().flatten() {
                 let before = timeline
                     .events
                     .iter()
@@ -156,7 +148,7 @@ impl Output {
                     version = (at * 1_000).max(version.saturating_add(1));
                     if number + 1 == before && value.is_some() {
                         lines.line(topic, &timeline.key, version, value.as_deref())?;
-                        *counts.base.entry(topic.to_owned()).or_default() += 1;
+                        *counts.base.entry(topic.clone()).or_default() += 1;
                     } else if number >= before {
                         changes.push((*at, topic, &timeline.key, version, value.as_deref()));
                     }
@@ -169,13 +161,14 @@ impl Output {
         let mut lines = Lines::create(&out.join("changes.jsonl.zst"), level)?;
         for (at, topic, key, version, value) in changes {
             lines.line(topic, key, version, value)?;
-            *counts.changes.entry(topic.to_owned()).or_default() += 1;
+            *counts.changes.entry(topic.clone()).or_default() += 1;
             counts.deletes += u64::from(value.is_none());
             if let Some(round) = rounds.iter().position(|end| at < *end) {
                 counts.rounds[round] += 1;
             }
         }
         lines.finish()?;
+        counts.topics = topics;
         Ok(counts)
     }
 }

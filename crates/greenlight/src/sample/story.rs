@@ -11,7 +11,7 @@ use super::countries::World;
 use super::dates::{self, DAY_MS, HOUR_MS};
 use super::draw::Draw;
 use super::localization::{self, Localization, Shares};
-use super::output::{Counts, Output, TOPICS};
+use super::output::{Counts, Output};
 use super::ratings::Systems;
 use super::records::{Kind, Provenance, Ratings, Rights};
 use super::rights::{self, Eve};
@@ -340,7 +340,7 @@ fn manifest(summary: &Summary) -> String {
     );
     for (name, map) in [("base", &counts.base), ("changes", &counts.changes)] {
         let _ = write!(text, "\n[records.{name}]\n");
-        for topic in TOPICS {
+        for topic in &counts.topics {
             let _ = writeln!(text, "{topic} = {}", map.get(topic).copied().unwrap_or(0));
         }
     }
