@@ -141,6 +141,15 @@ pub enum Error {
         /// The version asked for.
         version: Version,
     },
+    /// The thread that renews the ownership could not be started.
+    #[error("{dataset}: start the thread that renews the ownership")]
+    Thread {
+        /// The dataset.
+        dataset: DatasetName,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// A hook stopped the cycle (in tests).
     #[error("{dataset}: stopped after {step:?}")]
     Aborted {

@@ -6,6 +6,7 @@
 //! * [`Publisher`] turns the changes of a cycle into the next version: populate, stage, verify, guard, accept, promote,
 //!   announce, snapshot. Whatever dies in between, a reader sees the version before or the version after, and a new
 //!   publisher goes on with the same chain.
+//! * [`Standby`] waits until the producer of a dataset is silent, and then it is its turn.
 //! * [`Subscriber`] holds one version in memory, whole, and swaps it for the next atomically: along deltas, back along
 //!   reverse deltas, by snapshot across a chain break. Key indexes are kept up with it.
 //!
@@ -16,6 +17,7 @@ mod announcement;
 mod chain;
 mod error;
 mod names;
+mod ownership;
 mod publish;
 mod step;
 mod subscribe;
@@ -28,6 +30,7 @@ pub use names::{
     ANNOUNCED_NAME, blob_key, candidate_prefix, delta_name, reverse_delta_name, snapshot_name,
     versions_in_snapshot_names,
 };
+pub use ownership::{RENEW_EVERY, SILENCE, Standby, Turn};
 pub use publish::{
     Candidate, Cycle, CycleKind, CycleOutcome, Guard, Phases, Populated, Publisher,
     PublisherOptions, Snapshots, Veto,

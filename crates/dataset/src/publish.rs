@@ -20,6 +20,7 @@ use registry::{
 };
 
 use crate::chain::{PartsWanted, Selection, Source};
+use crate::ownership::Renewals;
 use crate::{Abort, Error, Result, Step};
 
 pub use cycle::{Cycle, CycleKind, CycleOutcome, Phases, Populated};
@@ -37,6 +38,7 @@ pub struct Publisher {
     schemas: Vec<Schema>,
     options: PublisherOptions,
     epoch: u64,
+    renewals: Option<Renewals>,
     write: WriteState,
     /// The newest accepted version, with the digest of its state. Announced, unless `is_broken`.
     head: Option<Head>,
@@ -89,6 +91,17 @@ impl Publisher {
         let Outcome::Acquired { epoch } = execute(&source, now_ms, acquire)? else {
             return Err(unexpected_answer(&source));
         };
+        // Restoring a large state takes long enough for a standby to lose patience.
+        let renewals = match options.renew_every {
+            Some(every) => Some(Renewals::start(
+                source.dataset.clone(),
+                Arc::clone(&source.registry),
+                epoch,
+                every,
+                now_ms,
+            )?),
+            None => None,
+        };
         run_hook(&source, &options, Step::Acquired)?;
         let write = WriteState::new(schemas.clone(), options.write.clone())
             .map_err(source.hollow_failed("make a write state"))?;
@@ -98,6 +111,7 @@ impl Publisher {
             schemas,
             options,
             epoch,
+            renewals,
             write,
             head: None,
             before_break: None,
@@ -181,13 +195,40 @@ impl Publisher {
         Ok(dataset_info(&self.source)?.map_or(0, |info| info.now_floor_ms))
     }
 
-    /// Shows that the owner lives. To be called every few seconds where a standby may be waiting.
+    /// Shows that the owner lives. To be called every few seconds where a standby may be waiting, unless the options say how
+    /// often that is done anyway.
     ///
     /// # Errors
     /// [`Error::Lost`], and those of the registry.
     pub fn renew(&self, now_ms: i64) -> Result<()> {
         self.execute(now_ms, Action::Renew { epoch: self.epoch })
             .map(drop)
+    }
+
+    /// Fails once the ownership is known to be lost.
+    ///
+    /// # Errors
+    /// [`Error::Lost`].
+    fn check_ownership(&self) -> Result<()> {
+        match self.renewals.as_ref().and_then(Renewals::lost_to) {
+            Some(epoch) => Err(Error::Lost {
+                dataset: self.source.dataset.clone(),
+                refusal: Refusal::NotOwner { epoch },
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// What went wrong, or the loss of the ownership, which may be the reason for it: a new owner removes the candidates of
+    /// those before.
+    fn or_lost(&self, error: Error) -> Error {
+        match dataset_info(&self.source) {
+            Ok(Some(info)) if info.epoch != self.epoch && !error.is_lost() => Error::Lost {
+                dataset: self.source.dataset.clone(),
+                refusal: Refusal::NotOwner { epoch: info.epoch },
+            },
+            _ => error,
+        }
     }
 
     /// Waits for a snapshot that is being written in the background.
@@ -202,6 +243,7 @@ impl Publisher {
     /// Those of the registry.
     pub fn resign(mut self, now_ms: i64) -> Result<()> {
         self.snapshots.wait();
+        self.renewals = None;
         self.execute(now_ms, Action::Resign { epoch: self.epoch })
             .map(drop)
     }

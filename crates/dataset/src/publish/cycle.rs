@@ -130,6 +130,7 @@ impl Publisher {
             }
             Err(error) => {
                 self.write.rollback();
+                let error = self.or_lost(error);
                 return if error.is_lost() {
                     Err(error)
                 } else {
@@ -138,6 +139,7 @@ impl Publisher {
             }
         };
         self.conclude(cycle, *ready, clock)
+            .map_err(|error| self.or_lost(error))
             .inspect_err(|error| self.is_broken |= !error.is_lost())
     }
 
@@ -148,6 +150,7 @@ impl Publisher {
         populate: impl FnOnce(&mut WriteState) -> Result<Populated, BoxError>,
         clock: &mut PhaseClock,
     ) -> Result<Prepared> {
+        self.check_ownership()?;
         let populated = populate(&mut self.write).map_err(|source| Error::Populate {
             dataset: self.source.dataset.clone(),
             source,

@@ -1,5 +1,7 @@
 //! Settings of a publisher.
 
+use std::time::Duration;
+
 use hollow::write::WriteOptions;
 
 use crate::StepHook;
@@ -20,6 +22,9 @@ pub struct PublisherOptions {
     pub allow_empty: bool,
     /// The least time between two confirmations of one version, in milliseconds of the cycles' `now`.
     pub confirm_interval_ms: i64,
+    /// How often the ownership is renewed, from a thread of its own; `None` where no standby waits, or where the caller renews
+    /// it. See [`RENEW_EVERY`](crate::RENEW_EVERY).
+    pub renew_every: Option<Duration>,
     /// Called after each step; for crash tests.
     pub hook: Option<StepHook>,
 }
@@ -43,6 +48,7 @@ impl PublisherOptions {
             snapshots: Snapshots::Background,
             allow_empty: false,
             confirm_interval_ms: 1000,
+            renew_every: None,
             hook: None,
         }
     }
