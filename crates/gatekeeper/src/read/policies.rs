@@ -86,7 +86,11 @@ impl<'a> Reader<'a> for Policies<'a> {
             return;
         };
         let fact = Policy {
-            rating_systems: self.rating_systems.get(record, facts).to_vec(),
+            rating_systems: self
+                .rating_systems
+                .get(record, facts)
+                .unwrap_or_default()
+                .to_vec(),
             rating_required: record.boolean(self.rating_required).unwrap_or_default(),
             maximum_age: record.int(self.maximum_age),
             title: self.title.get(record, facts),

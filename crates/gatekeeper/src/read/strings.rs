@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use hollow::{HollowStr, Ordinal, Schema, TypeState};
-use liveness::facts::{Countries, Name};
+use hollow::{HollowStr, ObjectView, Ordinal, Schema, TypeState};
+use liveness::facts::Name;
 use liveness::{Country, CountrySet, Facts, Language};
 
 use super::Root;
@@ -64,142 +64,92 @@ impl<'a> Strings<'a> {
     }
 }
 
-/// What was made of each collection, by ordinal.
-pub(super) struct Made<T>(Vec<Option<T>>);
-
-impl<T: Clone> Made<T> {
-    pub(super) fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    pub(super) fn get(&mut self, ordinal: Ordinal, make: impl FnOnce() -> T) -> T {
-        let at = ordinal as usize;
-        if self.0.len() <= at {
-            self.0.resize_with(at + 1, || None);
-        }
-        self.0[at].get_or_insert_with(make).clone()
-    }
+/// What a collection of strings is as a fact.
+pub(super) trait Fact: Clone {
+    /// Makes it of the strings.
+    fn of(strings: &Strings<'_>, ordinal: Ordinal, facts: &mut Facts) -> Self;
 }
 
 /// Countries by code; unknown codes are left out.
-pub(super) struct CountryField<'a> {
-    field: usize,
-    strings: Strings<'a>,
-    made: Made<CountrySet>,
-}
-
-impl<'a> CountryField<'a> {
-    pub(super) fn of(root: &Root<'a>, records: &TypeState, name: &str) -> Result<Self> {
-        let (field, strings) = Strings::of(root, records, name)?;
-        let made = Made::new();
-        Ok(Self {
-            field,
-            strings,
-            made,
-        })
-    }
-
-    /// The set of a record; `None` for null.
-    pub(super) fn get(&mut self, record: &hollow::ObjectView<'_>) -> Option<Countries> {
-        let ordinal = record.reference(self.field)?;
-        let strings = &self.strings;
-        let set = self.made.get(ordinal, || {
-            let mut set = CountrySet::EMPTY;
-            strings.each(ordinal, |code| {
-                if let Some(country) = Country::from_code(code) {
-                    set.insert(country);
-                }
-            });
-            set
+impl Fact for CountrySet {
+    fn of(strings: &Strings<'_>, ordinal: Ordinal, _: &mut Facts) -> Self {
+        let mut set = Self::EMPTY;
+        strings.each(ordinal, |code| {
+            if let Some(country) = Country::from_code(code) {
+                set.insert(country);
+            }
         });
-        Some(Countries(set))
+        set
     }
 }
 
 /// Languages by tag, sorted.
-pub(super) struct LanguageField<'a> {
-    field: usize,
-    strings: Strings<'a>,
-    made: Made<Arc<[Language]>>,
+impl Fact for Arc<[Language]> {
+    fn of(strings: &Strings<'_>, ordinal: Ordinal, facts: &mut Facts) -> Self {
+        sorted(strings, ordinal, |tag| facts.languages.intern(tag))
+    }
 }
 
-impl<'a> LanguageField<'a> {
+/// Other names, sorted.
+impl Fact for Arc<[Name]> {
+    fn of(strings: &Strings<'_>, ordinal: Ordinal, facts: &mut Facts) -> Self {
+        sorted(strings, ordinal, |name| facts.names.intern(name))
+    }
+}
+
+fn sorted<T: Ord>(
+    strings: &Strings<'_>,
+    ordinal: Ordinal,
+    mut intern: impl FnMut(&str) -> T,
+) -> Arc<[T]> {
+    let mut all = Vec::new();
+    strings.each(ordinal, |text| all.push(intern(text)));
+    all.sort_unstable();
+    all.dedup();
+    Arc::from(all)
+}
+
+/// A field with a collection of strings; what was made of each collection is kept by its ordinal.
+pub(super) struct StringsField<'a, T> {
+    field: usize,
+    strings: Strings<'a>,
+    made: Vec<Option<T>>,
+}
+
+pub(super) type CountryField<'a> = StringsField<'a, CountrySet>;
+pub(super) type LanguageField<'a> = StringsField<'a, Arc<[Language]>>;
+pub(super) type NameField<'a> = StringsField<'a, Arc<[Name]>>;
+
+impl<'a, T: Fact> StringsField<'a, T> {
     pub(super) fn of(root: &Root<'a>, records: &TypeState, name: &str) -> Result<Self> {
         let (field, strings) = Strings::of(root, records, name)?;
-        let made = Made::new();
         Ok(Self {
             field,
             strings,
-            made,
+            made: Vec::new(),
         })
     }
 
-    /// The languages of a record; `None` for null.
-    pub(super) fn get(
-        &mut self,
-        record: &hollow::ObjectView<'_>,
-        facts: &mut Facts,
-    ) -> Option<Arc<[Language]>> {
+    /// The fact in a record; `None` for null.
+    pub(super) fn get(&mut self, record: &ObjectView<'_>, facts: &mut Facts) -> Option<T> {
         let ordinal = record.reference(self.field)?;
-        let strings = &self.strings;
-        Some(self.made.get(ordinal, || {
-            let mut languages = Vec::new();
-            strings.each(ordinal, |tag| languages.push(facts.languages.intern(tag)));
-            languages.sort_unstable();
-            languages.dedup();
-            Arc::from(languages)
-        }))
+        let at = ordinal as usize;
+        if self.made.len() <= at {
+            self.made.resize_with(at + 1, || None);
+        }
+        let make = || T::of(&self.strings, ordinal, facts);
+        Some(self.made[at].get_or_insert_with(make).clone())
     }
+}
 
+impl LanguageField<'_> {
     /// The languages of a record in their order; none for null.
-    pub(super) fn ordered(
-        &self,
-        record: &hollow::ObjectView<'_>,
-        facts: &mut Facts,
-    ) -> Vec<Language> {
+    pub(super) fn ordered(&self, record: &ObjectView<'_>, facts: &mut Facts) -> Vec<Language> {
         let mut languages = Vec::new();
         if let Some(ordinal) = record.reference(self.field) {
             self.strings
                 .each(ordinal, |tag| languages.push(facts.languages.intern(tag)));
         }
         languages
-    }
-}
-
-/// Other names, sorted.
-pub(super) struct NameField<'a> {
-    field: usize,
-    strings: Strings<'a>,
-    made: Made<Arc<[Name]>>,
-}
-
-impl<'a> NameField<'a> {
-    pub(super) fn of(root: &Root<'a>, records: &TypeState, name: &str) -> Result<Self> {
-        let (field, strings) = Strings::of(root, records, name)?;
-        let made = Made::new();
-        Ok(Self {
-            field,
-            strings,
-            made,
-        })
-    }
-
-    /// The names of a record; none for null.
-    pub(super) fn get(
-        &mut self,
-        record: &hollow::ObjectView<'_>,
-        facts: &mut Facts,
-    ) -> Arc<[Name]> {
-        let Some(ordinal) = record.reference(self.field) else {
-            return Arc::from([]);
-        };
-        let strings = &self.strings;
-        self.made.get(ordinal, || {
-            let mut names = Vec::new();
-            strings.each(ordinal, |name| names.push(facts.names.intern(name)));
-            names.sort_unstable();
-            names.dedup();
-            Arc::from(names)
-        })
     }
 }

@@ -164,8 +164,8 @@ impl<'a> Reader<'a> for AllArtwork<'a> {
             return;
         };
         let formats = match is_ready(record, self.status) {
-            true => self.formats.get(record, facts),
-            false => Arc::from([]),
+            true => self.formats.get(record, facts).unwrap_or_default(),
+            false => Arc::default(),
         };
         let language = facts.languages.intern(&text(language));
         facts.set_artwork(video, Artwork { language, formats });

@@ -123,10 +123,7 @@ impl<'a> Reader<'a> for AllRights<'a> {
             windows.push(Window {
                 start,
                 end: window.long(self.end).unwrap_or(OPEN),
-                countries: self
-                    .countries
-                    .get(&window)
-                    .unwrap_or(Countries(CountrySet::EMPTY)),
+                countries: Countries(self.countries.get(&window, facts).unwrap_or_default()),
                 languages: self.languages.get(&window, facts),
             });
         }
@@ -245,8 +242,8 @@ impl<'a> Reader<'a> for AllStreams<'a> {
             .is_some_and(|status| status == READY)
         {
             true => Streams {
-                profiles: self.profiles.get(record, facts),
-                drm: self.drm.get(record, facts),
+                profiles: self.profiles.get(record, facts).unwrap_or_default(),
+                drm: self.drm.get(record, facts).unwrap_or_default(),
             },
             false => Streams::default(),
         };
@@ -291,11 +288,11 @@ impl<'a> Reader<'a> for Holds<'a> {
         let (Some(video), Some(hold)) = (record.long(self.video), record.string(self.hold)) else {
             return;
         };
-        let everywhere = Countries(CountrySet::all());
         let reason = record.string(self.reason);
+        let countries = self.countries.get(record, facts);
         let fact = Hold {
             hold: Arc::from(text(hold)),
-            countries: self.countries.get(record).unwrap_or(everywhere),
+            countries: Countries(countries.unwrap_or_else(CountrySet::all)),
             from: record.long(self.from).unwrap_or(i64::MIN),
             until: record.long(self.until).unwrap_or(OPEN),
             reason: Arc::from(reason.map(text).unwrap_or_default()),
