@@ -1,11 +1,11 @@
 //! What changed between two states of a dataset, as a report.
 
-use hollow::sums::Digest;
-use hollow::{KeyValue, ReadState, Value};
+use hollow::diff::{ChangedRecord, KeyedRecord};
+use hollow::{KeyValue, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::{Result, root_type, to_json};
+use crate::{Comparison, to_json};
 
 /// The difference between two states, by the key of their root type.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,53 +56,57 @@ pub struct FieldChange {
     pub after: Json,
 }
 
-/// Compares two states of one dataset and describes at most `limit` records; the counts cover all.
-///
-/// # Errors
-/// [`Error::NoRoot`](crate::Error::NoRoot), and those of reading the records.
-pub fn report(before: &ReadState, after: &ReadState, limit: usize) -> Result<DiffReport> {
-    if Digest::of(before)? == Digest::of(after)? {
-        return Ok(DiffReport {
-            equal: true,
-            added: 0,
-            removed: 0,
-            changed: 0,
-            records: Vec::new(),
-        });
-    }
-    let diff = hollow::diff::diff(before, after, &root_type(after)?.name)?;
-    let whole = |change| {
-        move |record: &hollow::diff::KeyedRecord| RecordChange {
-            key: key_to_json(&record.key),
-            change,
-            fields: Vec::new(),
-        }
-    };
-    let changed = |record: &hollow::diff::ChangedRecord| RecordChange {
-        key: key_to_json(&record.key),
-        change: Change::Changed,
-        fields: record
-            .fields
-            .iter()
-            .map(|field| FieldChange {
-                path: field.path.to_string(),
-                before: to_json(&field.before),
-                after: to_json(&field.after),
+impl DiffReport {
+    /// Describes at most `limit` of the records whose key is `wanted`; the counts cover all records.
+    pub fn of(
+        comparison: &Comparison<'_>,
+        limit: usize,
+        wanted: impl Fn(&[KeyValue]) -> bool,
+    ) -> Self {
+        let Some(diff) = &comparison.diff else {
+            return Self {
+                equal: true,
+                added: 0,
+                removed: 0,
+                changed: 0,
+                records: Vec::new(),
+            };
+        };
+        let whole = |change| move |key: &Vec<KeyValue>| (key_to_json(key), change, Vec::new());
+        let field = |field: &hollow::diff::FieldChange| FieldChange {
+            path: field.path.to_string(),
+            before: to_json(&field.before),
+            after: to_json(&field.after),
+        };
+        let changed = |record: &ChangedRecord| {
+            let fields = record.fields.iter().map(field).collect();
+            (key_to_json(&record.key), Change::Changed, fields)
+        };
+        let added = keys(&diff.added).filter(|key| wanted(key));
+        let removed = keys(&diff.removed).filter(|key| wanted(key));
+        let both = diff.changed.iter().filter(|record| wanted(&record.key));
+        let records = (added.map(whole(Change::Added)))
+            .chain(removed.map(whole(Change::Removed)))
+            .chain(both.map(changed))
+            .take(limit)
+            .map(|(key, change, fields)| RecordChange {
+                key,
+                change,
+                fields,
             })
-            .collect(),
-    };
-    let records = (diff.added.iter().map(whole(Change::Added)))
-        .chain(diff.removed.iter().map(whole(Change::Removed)))
-        .chain(diff.changed.iter().map(changed))
-        .take(limit)
-        .collect();
-    Ok(DiffReport {
-        equal: false,
-        added: diff.added.len(),
-        removed: diff.removed.len(),
-        changed: diff.changed.len(),
-        records,
-    })
+            .collect();
+        Self {
+            equal: comparison.is_equal(),
+            added: diff.added.len(),
+            removed: diff.removed.len(),
+            changed: diff.changed.len(),
+            records,
+        }
+    }
+}
+
+fn keys(records: &[KeyedRecord]) -> impl Iterator<Item = &Vec<KeyValue>> {
+    records.iter().map(|record| &record.key)
 }
 
 /// Key values as a JSON array.

@@ -1,7 +1,7 @@
 //! What can be wrong with a question.
 
 /// Result of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a report can't be made.
 #[derive(Debug, thiserror::Error)]

@@ -3,12 +3,14 @@
 //! `hollow` answers in ordinals and views; people and programs ask in keys and read documents. This crate is the step
 //! between, the same for every command and page; it does not know who asks.
 
+mod comparison;
 pub mod diff;
 mod error;
 mod json;
 mod key;
 pub mod verdicts;
 
+pub use comparison::Comparison;
 pub use diff::key_to_json;
 pub use error::{Error, Result};
 pub use json::{record, to_json};

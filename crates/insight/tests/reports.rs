@@ -4,10 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hollow::sums::Digest;
 use hollow::write::{WriteOptions, WriteState};
 use hollow::{KeyValue, ReadState, Value};
-use insight::diff::Change;
-use insight::verdicts::Flips;
+use insight::diff::{Change, DiffReport};
+use insight::verdicts::{self, Count, Direction, Filter, Flips, VerdictReport};
+use insight::{Comparison, Error};
+use proptest::prelude::*;
 use serde_json::json;
 
 const SCHEMAS: &str = "
@@ -80,29 +83,40 @@ fn chain() -> (ReadState, ReadState) {
 #[test]
 fn flips_are_counted_by_pair_blocker_country_and_video() {
     let (before, after) = chain();
-    let report = insight::verdicts::report(&before, &after, |video| 10 * video as u64, 2).unwrap();
+    let comparison = Comparison::new(&before, &after).unwrap();
+    let weight = |video| 10 * video as u64;
+    let report = verdicts::report(&comparison, &Filter::default(), weight, 2).unwrap();
     assert_eq!((report.went_live, report.went_dark), (3, 1));
-    let flips = |name: &str, went_live, went_dark| Flips {
+    assert_eq!((report.weight_live, report.weight_dark), (10 + 20 + 40, 20));
+    assert_eq!(
+        report.other_blockers, 4,
+        "US of 2 lost one of two; 3 is gone"
+    );
+    let flips = |name: &str, live: &[i64], dark: &[i64]| Flips {
         name: name.to_owned(),
-        went_live,
-        went_dark,
+        count: Count {
+            went_live: live.len() as u64,
+            went_dark: dark.len() as u64,
+            weight_live: live.iter().copied().map(weight).sum(),
+            weight_dark: dark.iter().copied().map(weight).sum(),
+        },
     };
     // US of video 1 lacked a rating; FR of video 2 had two blockers; DE of video 2 is held now.
     assert_eq!(
         report.blockers,
         [
-            flips("hold.active", 1, 1),
-            flips("rating.missing", 1, 0),
-            flips("rights.no-window", 1, 0)
+            flips("hold.active", &[2], &[2]),
+            flips("rating.missing", &[1], &[]),
+            flips("rights.no-window", &[2], &[])
         ]
     );
     assert_eq!(
         report.countries,
         [
-            flips("DE", 0, 1),
-            flips("FR", 1, 0),
-            flips("JP", 1, 0),
-            flips("US", 1, 0)
+            flips("DE", &[], &[2]),
+            flips("FR", &[2], &[]),
+            flips("JP", &[4], &[]),
+            flips("US", &[1], &[])
         ]
     );
     let named: Vec<(i64, u64)> = report
@@ -124,7 +138,8 @@ fn flips_are_counted_by_pair_blocker_country_and_video() {
 #[test]
 fn records_are_counted_in_full_and_described_up_to_the_limit() {
     let (before, after) = chain();
-    let report = insight::diff::report(&before, &after, 3).unwrap();
+    let comparison = Comparison::new(&before, &after).unwrap();
+    let report = DiffReport::of(&comparison, 3, |_| true);
     assert_eq!(
         (report.equal, report.added, report.removed, report.changed),
         (false, 1, 1, 2)
@@ -143,15 +158,19 @@ fn records_are_counted_in_full_and_described_up_to_the_limit() {
         ]
     );
     assert!(!report.records[2].fields.is_empty());
+    let wanted = DiffReport::of(&comparison, 3, |key| key == [KeyValue::Long(2)]);
+    assert_eq!((wanted.changed, wanted.records.len()), (2, 1));
 }
 
 #[test]
 fn equal_states_are_proven_so() {
     let (before, _) = chain();
-    let report = insight::diff::report(&before, &before, 10).unwrap();
+    let comparison = Comparison::new(&before, &before).unwrap();
+    assert!(comparison.is_equal() && comparison.diff.is_none());
+    let report = DiffReport::of(&comparison, 10, |_| true);
     assert!(report.equal && report.records.is_empty());
-    let verdicts = insight::verdicts::report(&before, &before, |_| 0, 10).unwrap();
-    assert_eq!((verdicts.went_live, verdicts.went_dark), (0, 0));
+    let report = verdicts::report(&comparison, &Filter::default(), |_| 0, 10).unwrap();
+    assert_eq!(report, VerdictReport::default());
 }
 
 #[test]
@@ -187,6 +206,142 @@ fn another_dataset_is_refused() {
         .unwrap();
     writer.seal(2 << 32, BTreeMap::new()).unwrap();
     let two = writer.commit().unwrap().clone();
-    let error = insight::verdicts::report(&one, &two, |_| 0, 1).unwrap_err();
+    let comparison = Comparison::new(&one, &two).unwrap();
+    let error = verdicts::report(&comparison, &Filter::default(), |_| 0, 1).unwrap_err();
     assert!(error.to_string().contains("not one of liveness"), "{error}");
+}
+
+/// Video to country to blockers; no blocker means live.
+type Model = BTreeMap<i64, BTreeMap<&'static str, BTreeSet<&'static str>>>;
+
+const COUNTRIES: [&str; 4] = ["DE", "FR", "JP", "US"];
+const BLOCKERS: [&str; 3] = ["hold.active", "rights.no-window", "text.no-title"];
+
+fn models() -> impl Strategy<Value = Model> {
+    let blockers = prop::collection::btree_set(prop::sample::select(&BLOCKERS[..]), 0..3);
+    let countries =
+        prop::collection::btree_map(prop::sample::select(&COUNTRIES[..]), blockers, 1..4);
+    prop::collection::btree_map(0..6_i64, countries, 0..6)
+}
+
+fn write(writer: &mut WriteState, model: &Model, tag: i64) -> ReadState {
+    let videos: Vec<Value> = model
+        .iter()
+        .map(|(&id, countries)| {
+            let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+            for (country, blockers) in countries {
+                let blockers: Vec<&str> = blockers.iter().copied().collect();
+                groups.entry(blockers.join(" ")).or_default().push(country);
+            }
+            let groups: Vec<(String, String)> = groups
+                .into_iter()
+                .map(|(blockers, countries)| (countries.join(" "), blockers))
+                .collect();
+            let groups: Vec<(&str, &str)> = groups
+                .iter()
+                .map(|(countries, blockers)| (countries.as_str(), blockers.as_str()))
+                .collect();
+            video(id, &groups)
+        })
+        .collect();
+    let gone: Vec<i64> = (0..6).filter(|id| !model.contains_key(id)).collect();
+    cycle(writer, tag, &videos, &gone)
+}
+
+/// All pairs that differ: video, country, what they were and are.
+fn differing(before: &Model, after: &Model, filter: &Filter) -> BTreeSet<(i64, String, String)> {
+    let show = |blockers: Option<&BTreeSet<&str>>| match blockers {
+        None => "none".to_owned(),
+        Some(blockers) => format!("{blockers:?}"),
+    };
+    let mut found = BTreeSet::new();
+    for video in 0..6 {
+        for country in COUNTRIES {
+            let at = |model: &Model| model.get(&video).and_then(|all| all.get(country)).cloned();
+            let (was, is) = (at(before), at(after));
+            let live =
+                |blockers: &Option<BTreeSet<_>>| blockers.as_ref().is_some_and(BTreeSet::is_empty);
+            let direction = match (live(&was), live(&is)) {
+                (false, true) => Some(Direction::Live),
+                (true, false) => Some(Direction::Dark),
+                _ => None,
+            };
+            let all =
+                |blockers: &Option<BTreeSet<&'static str>>| blockers.clone().unwrap_or_default();
+            let moved: BTreeSet<&str> =
+                all(&was).symmetric_difference(&all(&is)).copied().collect();
+            let wanted = (filter.countries.is_empty() || filter.countries.contains(country))
+                && (filter.videos.is_empty() || filter.videos.contains(&video))
+                && (filter.blockers.is_empty()
+                    || moved.iter().any(|&code| filter.blockers.contains(code)))
+                && (filter.only.is_none() || filter.only == direction);
+            if was != is && wanted {
+                let change = format!("{} -> {}", show(was.as_ref()), show(is.as_ref()));
+                found.insert((video, country.to_owned(), change));
+            }
+        }
+    }
+    found
+}
+
+fn walked(comparison: &Comparison<'_>, filter: &Filter) -> BTreeSet<(i64, String, String)> {
+    let mut found = BTreeSet::new();
+    verdicts::changes(comparison, filter, |pair| {
+        let show = |verdict: Option<verdicts::Verdict<'_>>| match verdict {
+            None => "none".to_owned(),
+            Some(verdict) => {
+                let blockers: BTreeSet<&str> = verdict.blockers().collect();
+                assert_eq!(verdict.live, blockers.is_empty());
+                format!("{blockers:?}")
+            }
+        };
+        let change = format!("{} -> {}", show(pair.before), show(pair.after));
+        assert!(found.insert((pair.video, pair.country.to_owned(), change)));
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+    found
+}
+
+proptest! {
+    #[test]
+    fn every_pair_that_differs_is_found_within_a_chain_and_across(
+        first in models(),
+        second in models(),
+        country in prop::option::of(prop::sample::select(&COUNTRIES[..])),
+        blocker in prop::option::of(prop::sample::select(&BLOCKERS[..])),
+        video in prop::option::of(0..6_i64),
+        only in prop::option::of(prop::sample::select(&[Direction::Live, Direction::Dark][..])),
+    ) {
+        let writer = || WriteState::new(hollow::schema::parse_schemas(SCHEMAS).unwrap(), WriteOptions::default()).unwrap();
+        let mut one = writer();
+        let before = write(&mut one, &first, 1);
+        let after = write(&mut one, &second, 2);
+        let other = write(&mut writer(), &second, 3);
+        let near = Comparison::within_chain(&before, &after, Digest::of(&before).unwrap()).unwrap();
+        let far = Comparison::new(&before, &other).unwrap();
+        let filter = Filter {
+            countries: country.map(str::to_owned).into_iter().collect(),
+            blockers: blocker.map(str::to_owned).into_iter().collect(),
+            videos: video.into_iter().collect(),
+            only,
+        };
+        for comparison in [&near, &far] {
+            prop_assert_eq!(comparison.is_equal(), first == second);
+            prop_assert_eq!(walked(comparison, &filter), differing(&first, &second, &filter));
+        }
+        prop_assert_eq!(near.after_digest, far.after_digest);
+
+        // Whatever code is left out of those expected is told of.
+        let moved: BTreeSet<String> = differing(&first, &second, &Filter::default())
+            .into_iter()
+            .filter(|(_, _, change)| !change.contains("none"))
+            .map(|(_, _, change)| change)
+            .collect();
+        let expected: BTreeSet<String> = BLOCKERS.iter().map(|&code| code.to_owned()).collect();
+        let unexpected = verdicts::unexpected(&near, &expected).unwrap();
+        prop_assert!(unexpected.keys().all(|name| name.starts_with("pair ")));
+        let all = verdicts::unexpected(&near, &BTreeSet::new()).unwrap();
+        prop_assert_eq!(all.keys().any(|name| !name.starts_with("pair ")) || moved.is_empty(), true);
+    }
 }

@@ -2,8 +2,10 @@
 
 use clap::Args;
 use dataset::SubscriberOptions;
+use hollow::sums::Digest;
+use insight::Comparison;
 use insight::diff::{Change, DiffReport};
-use insight::verdicts::VerdictReport;
+use insight::verdicts::{Filter, VerdictReport};
 use registry::{DatasetName, Version};
 use serde::Serialize;
 
@@ -56,11 +58,17 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
     // The second view is reached from the first along the chain, so that both share what did not change.
     let before = subscriber.move_to(from)?.after;
     let after = subscriber.open_at(to)?;
+    let comparison = if before.info().chain == after.info().chain {
+        let digest = Digest(before.info().sums.digest.0);
+        Comparison::within_chain(before.state(), after.state(), digest)?
+    } else {
+        Comparison::new(before.state(), after.state())?
+    };
     let verdicts = if name.name() == "liveness" {
         let popularity = Popularity::load(&connected, name.environment());
         Some(insight::verdicts::report(
-            before.state(),
-            after.state(),
+            &comparison,
+            &Filter::default(),
             |video| popularity.hours(video),
             arguments.limit,
         )?)
@@ -68,7 +76,7 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
         None
     };
     let report = Report {
-        diff: insight::diff::report(before.state(), after.state(), arguments.limit)?,
+        diff: DiffReport::of(&comparison, arguments.limit, |_| true),
         dataset: name,
         from,
         to,
@@ -147,8 +155,8 @@ fn print_verdicts(verdicts: &VerdictReport) -> Result<()> {
         for row in flips.iter().take(10) {
             table.add_row([
                 row.name.clone(),
-                grouped(row.went_live),
-                grouped(row.went_dark),
+                grouped(row.count.went_live),
+                grouped(row.count.went_dark),
             ]);
         }
         output::print_line(&format!("{table}\n"))?;

@@ -1,232 +1,209 @@
-//! Which verdicts flipped between two states of `liveness`: totals, by blocker, by country, and the titles that matter most.
+//! Which verdicts differ between two states of `liveness`: totals, by blocker and country, by rule, and the titles that
+//! matter most.
 //!
 //! A field-by-field diff of liveness says which groups moved; title operations ask which pairs of video and country went live
-//! or dark, why, and how much they weigh.
+//! or dark, why, and how much they weigh, and whoever changes a rule asks whether anything else changed. [`changes`] walks
+//! the pairs that differ, and everything else counts them.
 
-use std::collections::BTreeMap;
+mod read;
+mod report;
 
-use hollow::diff::Diff;
-use hollow::{KeyValue, Ordinal, ReadState, Value};
-use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Error, Result, root_type, to_json};
+use hollow::KeyValue;
 
-/// Verdicts that flipped.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct VerdictReport {
-    /// Pairs that were not live (or not there) before and are now.
-    pub went_live: u64,
-    /// Pairs that were live before and are not (or not there) now.
-    pub went_dark: u64,
-    /// By blocker: what held pairs that are live now, and what holds pairs that went dark; the most frequent first.
-    pub blockers: Vec<Flips>,
-    /// By country, the most flips first.
-    pub countries: Vec<Flips>,
-    /// By video, the greatest weight first, at most as many as were asked for.
-    pub videos: Vec<VideoFlips>,
-}
+use crate::{Comparison, Error, Result};
+use read::{Blockers, ByCountry, Names, Reader, numbers};
 
-/// Flips under one name.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Flips {
-    /// The blocker's code or the country's.
-    pub name: String,
-    /// Pairs that went live.
-    pub went_live: u64,
-    /// Pairs that went dark.
-    pub went_dark: u64,
-}
+pub use report::{Cell, Count, Flips, RuleChange, VerdictReport, VideoFlips, report};
 
-/// Flips of one video.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct VideoFlips {
-    /// Its id.
+/// A video and a country whose verdicts differ.
+pub struct PairChange<'a> {
+    /// The video.
     pub video: i64,
-    /// What it weighs, by the caller's measure.
-    pub weight: u64,
-    /// Countries where it went live, in order.
-    pub went_live: Vec<String>,
-    /// Countries where it went dark, in order.
-    pub went_dark: Vec<String>,
+    /// The country's code.
+    pub country: &'a str,
+    /// The verdict of the first state; `None` where it has none for the pair.
+    pub before: Option<Verdict<'a>>,
+    /// That of the second.
+    pub after: Option<Verdict<'a>>,
+    names: &'a Names,
 }
 
-/// The verdict on one video in one country.
-struct Verdict {
-    live: bool,
-    blockers: Vec<String>,
+/// A verdict on one video in one country.
+#[derive(Clone, Copy)]
+pub struct Verdict<'a> {
+    /// Whether the video is live.
+    pub live: bool,
+    blockers: Blockers,
+    names: &'a Names,
 }
 
-/// The flips between two states of `liveness`; `weight` says how much a video matters (hours viewed, say), and `limit` how many
-/// videos to name. The cost follows what differs within a chain.
+impl<'a> Verdict<'a> {
+    /// The codes of what holds the video back.
+    pub fn blockers(self) -> impl Iterator<Item = &'a str> {
+        numbers(self.blockers).map(move |number| self.names.blockers.text(number))
+    }
+}
+
+impl<'a> PairChange<'a> {
+    /// Whether the pair is live in the second state and was not in the first.
+    pub fn went_live(&self) -> bool {
+        is_live(self.after) && !is_live(self.before)
+    }
+
+    /// Whether the pair was live in the first state and is not in the second.
+    pub fn went_dark(&self) -> bool {
+        is_live(self.before) && !is_live(self.after)
+    }
+
+    /// The blockers that the second state has no more.
+    pub fn lifted(&self) -> impl Iterator<Item = &'a str> {
+        self.codes(blockers(self.before) & !blockers(self.after))
+    }
+
+    /// The blockers that the first state had not.
+    pub fn placed(&self) -> impl Iterator<Item = &'a str> {
+        self.codes(blockers(self.after) & !blockers(self.before))
+    }
+
+    fn codes(&self, blockers: Blockers) -> impl Iterator<Item = &'a str> {
+        let names = self.names;
+        numbers(blockers).map(move |number| names.blockers.text(number))
+    }
+}
+
+fn is_live(verdict: Option<Verdict<'_>>) -> bool {
+    verdict.is_some_and(|verdict| verdict.live)
+}
+
+fn blockers(verdict: Option<Verdict<'_>>) -> Blockers {
+    verdict.map_or(0, |verdict| verdict.blockers)
+}
+
+/// Which pairs a report is about; all of them by default.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// These countries only, unless there are none.
+    pub countries: BTreeSet<String>,
+    /// Pairs that one of these blockers came to or went from only, unless there are none.
+    pub blockers: BTreeSet<String>,
+    /// These videos only, unless there are none.
+    pub videos: BTreeSet<i64>,
+    /// Only pairs that went live, or only those that went dark.
+    pub only: Option<Direction>,
+}
+
+/// Which way a verdict flipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// It is live in the second state only.
+    Live,
+    /// It is live in the first state only.
+    Dark,
+}
+
+impl Filter {
+    fn passes(&self, pair: &PairChange<'_>) -> bool {
+        let blocks = |code: &str| self.blockers.contains(code);
+        (self.countries.is_empty() || self.countries.contains(pair.country))
+            && (self.videos.is_empty() || self.videos.contains(&pair.video))
+            && (self.blockers.is_empty() || pair.lifted().chain(pair.placed()).any(blocks))
+            && match self.only {
+                None => true,
+                Some(Direction::Live) => pair.went_live(),
+                Some(Direction::Dark) => pair.went_dark(),
+            }
+    }
+}
+
+/// Calls `each` with every pair whose verdicts differ, in being live or in blockers, and which passes the filter. The cost
+/// follows the videos that differ.
 ///
 /// # Errors
-/// [`Error::NotLiveness`] for states of another dataset, and those of reading records.
-pub fn report(
-    before: &ReadState,
-    after: &ReadState,
-    weight: impl Fn(i64) -> u64,
-    limit: usize,
-) -> Result<VerdictReport> {
-    let type_name = root_type(after)?.name.clone();
-    let Diff {
-        added,
-        removed,
-        changed,
-        ..
-    } = hollow::diff::diff(before, after, &type_name)?;
-    let mut flips = Collector::default();
-    for record in &added {
-        flips.video(
-            &record.key,
-            BTreeMap::new(),
-            verdicts(after, &type_name, record.ordinal)?,
-        )?;
-    }
-    for record in &removed {
-        flips.video(
-            &record.key,
-            verdicts(before, &type_name, record.ordinal)?,
-            BTreeMap::new(),
-        )?;
-    }
-    for record in &changed {
-        flips.video(
-            &record.key,
-            verdicts(before, &type_name, record.before)?,
-            verdicts(after, &type_name, record.after)?,
-        )?;
-    }
-    Ok(flips.finish(weight, limit))
-}
-
-/// The verdicts of one record, by country.
-fn verdicts(
-    state: &ReadState,
-    type_name: &str,
-    ordinal: Ordinal,
-) -> Result<BTreeMap<String, Verdict>> {
-    let record = Value::read(state, type_name, ordinal)?.unwrap_or(Value::Null);
-    let missing = |what: &str| Error::NotLiveness(format!("{type_name} has no {what}"));
-    let Some(Value::List(groups)) = record.field("groups") else {
-        return Err(missing("list of groups"));
+/// [`Error::NotLiveness`] for states of another dataset, and those of `each`.
+pub fn changes<E: From<Error>>(
+    comparison: &Comparison<'_>,
+    filter: &Filter,
+    mut each: impl FnMut(&PairChange<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut names = Names::default();
+    let mut old = Reader::new(comparison.before)?;
+    let mut new = Reader::new(comparison.after)?;
+    let Some(diff) = &comparison.diff else {
+        return Ok(());
     };
-    let mut verdicts = BTreeMap::new();
-    for group in groups {
-        let Some(Value::Boolean(live)) = group.field("live") else {
-            return Err(missing("groups.live"));
+    let added = (diff.added.iter()).map(|record| (&record.key, None, Some(record.ordinal)));
+    let removed = (diff.removed.iter()).map(|record| (&record.key, Some(record.ordinal), None));
+    let changed =
+        (diff.changed.iter()).map(|record| (&record.key, Some(record.before), Some(record.after)));
+    let (mut before, mut after) = (ByCountry::new(), ByCountry::new());
+    for (key, old_ordinal, new_ordinal) in added.chain(removed).chain(changed) {
+        let [KeyValue::Long(video)] = key.as_slice() else {
+            return Err(Error::NotLiveness("its key is not a video id".to_owned()).into());
         };
-        let names = |field: &str| match group.field(field) {
-            Some(Value::Set(values)) => Ok(values.iter().map(text).collect::<Vec<_>>()),
-            Some(Value::List(values)) => Ok(values.iter().map(text).collect()),
-            _ => Err(missing(field)),
-        };
-        let blockers = names("blockers")?;
-        for country in names("countries")? {
-            verdicts.insert(
-                country,
-                Verdict {
-                    live: *live,
-                    blockers: blockers.clone(),
-                },
-            );
+        if !filter.videos.is_empty() && !filter.videos.contains(video) {
+            continue;
         }
-    }
-    Ok(verdicts)
-}
-
-/// A name that may be shared as a record of its own, or a record whose first text is its name.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => fields
-            .first()
-            .map(|(_, value)| text(value))
-            .unwrap_or_default(),
-        other => match to_json(other) {
-            serde_json::Value::String(text) => text,
-            other => other.to_string(),
-        },
-    }
-}
-
-#[derive(Default)]
-struct Collector {
-    report: VerdictReport,
-    blockers: BTreeMap<String, (u64, u64)>,
-    countries: BTreeMap<String, (u64, u64)>,
-}
-
-impl Collector {
-    fn video(
-        &mut self,
-        key: &[KeyValue],
-        before: BTreeMap<String, Verdict>,
-        after: BTreeMap<String, Verdict>,
-    ) -> Result<()> {
-        let [KeyValue::Long(video)] = key else {
-            return Err(Error::NotLiveness("its key is not a video id".to_owned()));
-        };
-        let mut flips = VideoFlips {
-            video: *video,
-            weight: 0,
-            went_live: Vec::new(),
-            went_dark: Vec::new(),
-        };
-        for (country, verdict) in &after {
-            let was = before.get(country);
-            if verdict.live && !was.is_some_and(|was| was.live) {
-                flips.went_live.push(country.clone());
-                self.countries.entry(country.clone()).or_default().0 += 1;
-                for blocker in was.iter().flat_map(|was| &was.blockers) {
-                    self.blockers.entry(blocker.clone()).or_default().0 += 1;
-                }
+        before.fill(None);
+        after.fill(None);
+        if let Some(ordinal) = old_ordinal {
+            old.verdicts(ordinal, &mut names, &mut before)?;
+        }
+        if let Some(ordinal) = new_ordinal {
+            new.verdicts(ordinal, &mut names, &mut after)?;
+        }
+        for number in 0..names.countries.len() {
+            let verdict = |groups: &ByCountry| {
+                let group = groups.get(number)?.as_deref()?;
+                Some((group.live, group.blockers))
+            };
+            let (was, is) = (verdict(&before), verdict(&after));
+            if was == is {
+                continue;
+            }
+            let names = &names;
+            let verdict = |(live, blockers)| Verdict {
+                live,
+                blockers,
+                names,
+            };
+            let pair = PairChange {
+                video: *video,
+                country: names.countries.text(number),
+                before: was.map(verdict),
+                after: is.map(verdict),
+                names,
+            };
+            if filter.passes(&pair) {
+                each(&pair)?;
             }
         }
-        for (country, _) in before.iter().filter(|(_, was)| was.live) {
-            let is = after.get(country);
-            if !is.is_some_and(|is| is.live) {
-                flips.went_dark.push(country.clone());
-                self.countries.entry(country.clone()).or_default().1 += 1;
-                for blocker in is.iter().flat_map(|is| &is.blockers) {
-                    self.blockers.entry(blocker.clone()).or_default().1 += 1;
-                }
-            }
-        }
-        self.report.went_live += flips.went_live.len() as u64;
-        self.report.went_dark += flips.went_dark.len() as u64;
-        if !flips.went_live.is_empty() || !flips.went_dark.is_empty() {
-            self.report.videos.push(flips);
-        }
-        Ok(())
     }
-
-    fn finish(self, weight: impl Fn(i64) -> u64, limit: usize) -> VerdictReport {
-        let mut report = self.report;
-        report.blockers = most_frequent(self.blockers);
-        report.countries = most_frequent(self.countries);
-        for flips in &mut report.videos {
-            flips.weight = weight(flips.video);
-        }
-        report
-            .videos
-            .sort_by_key(|flips| (std::cmp::Reverse(flips.weight), flips.video));
-        report.videos.truncate(limit);
-        report
-    }
+    Ok(())
 }
 
-fn most_frequent(counts: BTreeMap<String, (u64, u64)>) -> Vec<Flips> {
-    let mut flips: Vec<Flips> = counts
-        .into_iter()
-        .map(|(name, (went_live, went_dark))| Flips {
-            name,
-            went_live,
-            went_dark,
-        })
-        .collect();
-    flips.sort_by(|a, b| {
-        (b.went_live + b.went_dark)
-            .cmp(&(a.went_live + a.went_dark))
-            .then_with(|| a.name.cmp(&b.name))
-    });
-    flips
+/// What changed besides the blockers with these codes: by code (or `pair added`, `pair removed`), in how many pairs. Empty
+/// where nothing else did, so that a script can fail otherwise.
+///
+/// # Errors
+/// As [`changes`].
+pub fn unexpected(
+    comparison: &Comparison<'_>,
+    expected: &BTreeSet<String>,
+) -> Result<BTreeMap<String, u64>> {
+    let mut found: BTreeMap<String, u64> = BTreeMap::new();
+    changes(comparison, &Filter::default(), |pair| {
+        let whole = match (pair.before, pair.after) {
+            (None, _) => Some("pair added"),
+            (_, None) => Some("pair removed"),
+            _ => None,
+        };
+        let codes = pair.lifted().chain(pair.placed());
+        for code in codes.filter(|&code| !expected.contains(code)).chain(whole) {
+            *found.entry(code.to_owned()).or_default() += 1;
+        }
+        Ok::<(), Error>(())
+    })?;
+    Ok(found)
 }
