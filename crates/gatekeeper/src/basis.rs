@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use dataset::Version;
+use dataset::{DatasetName, Version};
 use liveness::Configuration;
 
 use crate::input::Input;
@@ -23,6 +23,19 @@ pub mod tag {
     pub const RULES: &str = "greenlight.rules";
     /// The revision of the code.
     pub const CODE: &str = "greenlight.code";
+    /// The `liveness` that was followed; absent where inputs and `now` were chosen by the cycle itself.
+    pub const FOLLOWED_DATASET: &str = "greenlight.followed.dataset";
+    /// Its version.
+    pub const FOLLOWED_VERSION: &str = "greenlight.followed.version";
+}
+
+/// The output whose inputs and `now` a follower used.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Followed {
+    /// The dataset: `prod/liveness`.
+    pub dataset: DatasetName,
+    /// Its version.
+    pub version: Version,
 }
 
 /// What a cycle's verdicts rest on.
@@ -38,6 +51,8 @@ pub struct Basis {
     pub fingerprint: String,
     /// The revision of the code that evaluated.
     pub code_revision: String,
+    /// What was followed; `None` where inputs and instant were the cycle's own choice.
+    pub followed: Option<Followed>,
 }
 
 impl Basis {
@@ -53,6 +68,10 @@ impl Basis {
         tags.insert(tag::RULES_FINGERPRINT.to_owned(), self.fingerprint.clone());
         tags.insert(tag::RULES.to_owned(), rules);
         tags.insert(tag::CODE.to_owned(), self.code_revision.clone());
+        if let Some(Followed { dataset, version }) = &self.followed {
+            tags.insert(tag::FOLLOWED_DATASET.to_owned(), dataset.to_string());
+            tags.insert(tag::FOLLOWED_VERSION.to_owned(), version.to_string());
+        }
         tags
     }
 
@@ -73,13 +92,34 @@ impl Basis {
             inputs.insert(input, version);
         }
         let rules = serde_json::from_str(text(tag::RULES)?);
+        let followed = match tags.get(tag::FOLLOWED_DATASET) {
+            None => None,
+            Some(dataset) => Some(Followed {
+                dataset: dataset
+                    .parse()
+                    .map_err(|_| unusable(tag::FOLLOWED_DATASET))?,
+                version: text(tag::FOLLOWED_VERSION)?
+                    .parse()
+                    .map_err(|_| unusable(tag::FOLLOWED_VERSION))?,
+            }),
+        };
         Ok(Self {
             inputs,
             now_ms: text(tag::NOW)?.parse().map_err(|_| unusable(tag::NOW))?,
             configuration: rules.map_err(|_| unusable(tag::RULES))?,
             fingerprint: text(tag::RULES_FINGERPRINT)?.clone(),
             code_revision: text(tag::CODE)?.clone(),
+            followed,
         })
+    }
+
+    /// The environment of the inputs of an output with this basis: that of what was followed, else
+    /// the output's own.
+    pub fn environment<'a>(&'a self, output: &'a DatasetName) -> &'a str {
+        let followed = self.followed.as_ref();
+        followed
+            .map_or(output, |followed| &followed.dataset)
+            .environment()
     }
 }
 
@@ -96,9 +136,22 @@ mod tests {
             fingerprint: configuration.fingerprint().unwrap(),
             configuration,
             code_revision: "0.1.0".to_owned(),
+            followed: None,
         };
+        let following = Basis {
+            followed: Some(Followed {
+                dataset: "prod/liveness".parse().unwrap(),
+                version: Version(7),
+            }),
+            ..basis.clone()
+        };
+        for basis in [&basis, &following] {
+            assert_eq!(
+                &Basis::from_tags(Version(9), &basis.to_tags()).unwrap(),
+                basis
+            );
+        }
         let mut tags = basis.to_tags();
-        assert_eq!(Basis::from_tags(Version(9), &tags).unwrap(), basis);
         tags.remove("greenlight.input.holds");
         let error = Basis::from_tags(Version(9), &tags).unwrap_err().to_string();
         assert_eq!(

@@ -6,14 +6,15 @@ use std::time::Instant;
 
 use blobstore::BlobStore;
 use dataset::{Cycle, CycleKind, CycleOutcome, Guard, Populated, Publisher, PublisherOptions};
-use dataset::{Version, View};
+use dataset::{DatasetName, Version, View};
 use liveness::{Configuration, Evaluator, Outcome, RULES};
 use registry::Registry;
 
 use crate::basis::Basis;
 use crate::evaluation::{Difference, Verdicts, compare, evaluate};
+use crate::follow::{Follow, Leader};
 use crate::input::Input;
-use crate::inputs::{Inputs, dataset_name};
+use crate::inputs::Inputs;
 use crate::output::{self, Writer};
 use crate::summary::{BlockerCount, CycleEnd, CycleSummary, Phases};
 use crate::{Error, Result};
@@ -21,8 +22,10 @@ use crate::{Error, Result};
 /// What a gatekeeper is set up with.
 #[derive(Clone)]
 pub struct GatekeeperOptions {
-    /// The environment of the inputs and of `liveness`: `prod`.
-    pub environment: String,
+    /// The dataset to publish: `prod/liveness`. Without `follow`, the inputs are of its environment.
+    pub output: DatasetName,
+    /// Whose inputs and `now` to use; `None`: the latest inputs, at the clock's instant.
+    pub follow: Option<Follow>,
     /// The rules.
     pub configuration: Configuration,
     /// The revision of the code, recorded in every state.
@@ -32,6 +35,9 @@ pub struct GatekeeperOptions {
 }
 
 /// Decides what may go live, cycle by cycle.
+///
+/// With [`GatekeeperOptions::follow`] it is a follower: the same cycle, on exactly the inputs and at
+/// exactly the `now` of another `liveness`.
 pub struct Gatekeeper {
     inputs: Inputs,
     evaluator: Evaluator,
@@ -42,6 +48,9 @@ pub struct Gatekeeper {
     now_floor_ms: i64,
     /// A cycle failed half-way: what became of it has to be found out first.
     has_failed: bool,
+    leader: Option<Leader>,
+    /// What a follower evaluated last, and what came of it.
+    last: Option<(Basis, CycleSummary)>,
 }
 
 impl Gatekeeper {
@@ -56,17 +65,28 @@ impl Gatekeeper {
         now_ms: i64,
     ) -> Result<Self> {
         let evaluator = Evaluator::new(&options.configuration)?;
-        let inputs = Inputs::new(&options.environment, store, registry)?;
-        let output = dataset_name(&options.environment, output::NAME)?;
+        let follow = options.follow;
+        let inputs = match &follow {
+            Some(follow) => Inputs::new(follow.dataset.environment(), store, registry)?,
+            None => Inputs::new(options.output.environment(), store, registry)?,
+        };
+        let mut publishing = options.publisher;
+        if follow.is_some() {
+            // Every cycle of a follower has something new to confirm: which version it followed.
+            publishing.confirm_interval_ms = 0;
+        }
         let publisher = Publisher::open(
-            output,
+            options.output.clone(),
             Arc::clone(store),
             Arc::clone(registry),
             output::schemas(),
-            options.publisher,
+            publishing,
             now_ms,
         )
         .map_err(Error::publish)?;
+        let leader = follow
+            .map(|follow| Leader::new(follow, &options.output, store, registry))
+            .transpose()?;
         let mut gatekeeper = Self {
             inputs,
             evaluator,
@@ -75,6 +95,8 @@ impl Gatekeeper {
             code_revision: options.code_revision,
             now_floor_ms: 0,
             has_failed: false,
+            leader,
+            last: None,
         };
         gatekeeper.restore()?;
         Ok(gatekeeper)
@@ -113,19 +135,24 @@ impl Gatekeeper {
         self.publisher.renew(now_ms).map_err(Error::publish)
     }
 
-    /// Gives up the ownership.
+    /// Gives up the ownership, and a follower's leases.
     ///
     /// # Errors
     /// [`Error::Publish`].
-    pub fn resign(self, now_ms: i64) -> Result<()> {
+    pub fn resign(mut self, now_ms: i64) -> Result<()> {
+        if let Some(leader) = &mut self.leader {
+            leader.release_all_but(None, now_ms);
+        }
         self.publisher.resign(now_ms).map_err(Error::publish)
     }
 
     /// Runs one cycle at the clock's `clock_ms`; the cycle's `now` is that, or the newest accepted
-    /// or confirmed one if the clock is behind it.
+    /// or confirmed one if the clock is behind it. A follower's is that of what it follows, and its
+    /// cycle is [idle](CycleEnd::Idle) where there is nothing new to follow.
     ///
     /// # Errors
-    /// [`Error::NotAnnounced`] names inputs that have no state yet: try again later. After any
+    /// [`Error::NotAnnounced`] names inputs that have no state yet, [`Error::NothingToFollow`] what
+    /// has none to follow: try again later. After any
     /// other error the next cycle recovers by itself, unless the ownership is lost
     /// ([`Error::is_lost`]).
     pub fn cycle(&mut self, clock_ms: i64) -> Result<CycleSummary> {
@@ -137,20 +164,59 @@ impl Gatekeeper {
             self.restore()?;
             self.has_failed = false;
         }
-        let records_read = self.inputs.refresh()?;
+        let (records_read, now_ms, followed) = match &mut self.leader {
+            None => {
+                let now_ms = clock_ms.max(self.now_floor_ms);
+                (self.inputs.refresh()?, now_ms, None)
+            }
+            Some(leader) => {
+                let (followed, basis) = leader.newest(clock_ms)?;
+                if let Some((last, summary)) = &self.last
+                    && last.followed.as_ref() == Some(&followed)
+                    && (last.now_ms, &last.inputs) == (basis.now_ms, &basis.inputs)
+                {
+                    let end = CycleEnd::Idle;
+                    let phases = Phases::default();
+                    let summary = summary.clone();
+                    return Ok(CycleSummary {
+                        end,
+                        phases,
+                        ..summary
+                    });
+                }
+                if basis.now_ms < self.now_floor_ms {
+                    return Err(Error::Behind {
+                        dataset: followed.dataset,
+                        version: followed.version,
+                        now_ms: basis.now_ms,
+                        output: self.publisher.dataset().clone(),
+                        floor_ms: self.now_floor_ms,
+                    });
+                }
+                let records_read = self.inputs.move_to(&basis.inputs)?;
+                (records_read, basis.now_ms, Some(followed))
+            }
+        };
         phases.refresh_us = lap.next();
         self.evaluator.prepare(self.inputs.facts());
         phases.prepare_us = lap.next();
 
-        let now_ms = clock_ms.max(self.now_floor_ms);
+        let basis = Basis {
+            inputs: self.inputs.versions(),
+            now_ms,
+            configuration: self.evaluator.configuration().clone(),
+            fingerprint: self.evaluator.fingerprint().to_owned(),
+            code_revision: self.code_revision.clone(),
+            followed,
+        };
         let mut verdicts = evaluate(&self.evaluator, self.inputs.facts(), now_ms);
         phases.evaluate_us = lap.next();
         let difference = compare(&self.verdicts, &mut verdicts);
         phases.compare_us = lap.next();
 
-        let mut summary = self.summarize(now_ms, &verdicts, &difference)?;
+        let mut summary = self.summarize(&basis, &verdicts, &difference)?;
         summary.records_read = records_read as u64;
-        let end = self.publish(now_ms, &verdicts, &difference, &summary, &phases);
+        let end = self.publish(&basis, &verdicts, &difference, &summary, &phases);
         self.has_failed = end.is_err();
         match end? {
             CycleOutcome::Announced {
@@ -179,6 +245,12 @@ impl Gatekeeper {
         summary.version = self.publisher.version().map(|version| version.0);
         phases.total_us = micros(start);
         summary.phases = phases;
+        if let Some(leader) = &mut self.leader {
+            let needed = basis.followed.as_ref().map(|followed| (followed, &basis));
+            leader.release_all_but(needed, clock_ms);
+            let is_kept = !matches!(summary.end, CycleEnd::RolledBack { .. });
+            self.last = is_kept.then(|| (basis, summary.clone()));
+        }
         Ok(summary)
     }
 
@@ -194,7 +266,7 @@ impl Gatekeeper {
 
     fn summarize(
         &self,
-        now_ms: i64,
+        basis: &Basis,
         verdicts: &Verdicts,
         difference: &Difference,
     ) -> Result<CycleSummary> {
@@ -216,8 +288,9 @@ impl Gatekeeper {
         Ok(CycleSummary {
             version: None,
             end: CycleEnd::Unchanged,
-            now_ms,
-            inputs: self.inputs.status(now_ms)?,
+            now_ms: basis.now_ms,
+            followed: basis.followed.clone(),
+            inputs: self.inputs.status(basis.now_ms)?,
             videos: verdicts.len() as u64,
             titles: facts.roots().iter().filter(is_title).count() as u64,
             countries: facts.policies().markets().len() as u64,
@@ -235,22 +308,15 @@ impl Gatekeeper {
 
     fn publish(
         &mut self,
-        now_ms: i64,
+        basis: &Basis,
         verdicts: &Verdicts,
         difference: &Difference,
         summary: &CycleSummary,
         phases: &Phases,
     ) -> Result<CycleOutcome> {
-        let basis = Basis {
-            inputs: self.inputs.versions(),
-            now_ms,
-            configuration: self.evaluator.configuration().clone(),
-            fingerprint: self.evaluator.fingerprint().to_owned(),
-            code_revision: self.code_revision.clone(),
-        };
         let tags = basis.to_tags();
         let cycle = Cycle {
-            now_ms,
+            now_ms: basis.now_ms,
             kind: CycleKind::Incremental,
         };
         let populated = Populated {

@@ -1,6 +1,6 @@
 //! What can stop a cycle or a question.
 
-use dataset::Version;
+use dataset::{DatasetName, Version};
 
 use crate::input::Input;
 
@@ -52,6 +52,29 @@ pub enum Error {
     Name {
         /// The name.
         name: String,
+    },
+    /// There is no output to follow yet.
+    #[error("not evaluated: {dataset}, which is to be followed, has no announced state")]
+    NothingToFollow {
+        /// What was to be followed.
+        dataset: DatasetName,
+    },
+    /// The output followed rests on an earlier instant than the follower's own newest one, which
+    /// must not go back.
+    #[error(
+        "not evaluated: version {version} of {dataset} was evaluated at {now_ms} ms, but {output} has a state of {floor_ms} ms already; follow into another output"
+    )]
+    Behind {
+        /// What is followed.
+        dataset: DatasetName,
+        /// Its version.
+        version: Version,
+        /// Its `now`, in milliseconds since 1970 UTC.
+        now_ms: i64,
+        /// The follower's output.
+        output: DatasetName,
+        /// The instant of its newest state.
+        floor_ms: i64,
     },
     /// A state of `liveness` does not say what it was made of.
     #[error("version {version} of liveness has no usable tag {tag}")]

@@ -3,13 +3,14 @@
 //! A [`Gatekeeper`] uses one version of each of the ten inputs per cycle, mints `now` once, and
 //! asks every rule about every video in all countries; what differs from the last verdicts is
 //! published as the dataset `liveness` ([`output`]), tagged with its [`Basis`]. With a basis the
-//! same verdicts can be had again: to explain one ([`Explainer`]) or to prove a whole version
-//! ([`replay`]).
+//! same verdicts can be had again: to explain one ([`Explainer`]), to prove a whole version
+//! ([`replay`]), or to hold other rules against it, cycle by cycle ([`Follow`]).
 
 mod basis;
 mod cycle;
 mod error;
 mod evaluation;
+mod follow;
 mod input;
 mod inputs;
 pub mod output;
@@ -18,9 +19,10 @@ mod replay;
 mod summary;
 mod why;
 
-pub use basis::{Basis, tag};
+pub use basis::{Basis, Followed, tag};
 pub use cycle::{Gatekeeper, GatekeeperOptions};
 pub use error::{Error, Result};
+pub use follow::Follow;
 pub use input::Input;
 pub use inputs::{InputStatus, Inputs};
 pub use replay::{Replayed, replay};

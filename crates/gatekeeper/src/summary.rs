@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::basis::Followed;
 use crate::inputs::InputStatus;
 
 /// A cycle's summary. Instants are milliseconds since 1970 UTC.
@@ -13,6 +14,9 @@ pub struct CycleSummary {
     pub end: CycleEnd,
     /// The cycle's `now`.
     pub now_ms: i64,
+    /// What was followed; `None` where the cycle chose inputs and `now` itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub followed: Option<Followed>,
     /// The inputs, by name as in the issue of the ten.
     pub inputs: Vec<InputStatus>,
     /// The videos evaluated: movies, shows, seasons and episodes.
@@ -49,6 +53,9 @@ pub enum CycleEnd {
     Announced,
     /// Nothing changed.
     Unchanged,
+    /// What is followed has nothing that this follower has not evaluated; the counts are those of
+    /// its last cycle.
+    Idle,
     /// A guard or a check refused the new version; the one before stays.
     RolledBack {
         /// Why.

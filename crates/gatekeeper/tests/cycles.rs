@@ -9,81 +9,14 @@ mod common;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use common::Random;
-use common::oracle::{Oracle, Setup, parents};
-use common::world::{COUNTRIES, World, random_change};
-use dataset::{Subscriber, SubscriberOptions, Version, View};
-use gatekeeper::output::Verdicts;
+use common::world::World;
+use dataset::Version;
 use gatekeeper::{CycleEnd, Error, Explainer, Gatekeeper, Input, Inputs, replay};
-use liveness::{Configuration, Country, RULES};
+use liveness::{Configuration, Country};
+use support::model::{Pairs, expected, mutate, newest, published};
 use support::{START_MS, Station};
-
-/// Video and country to live, blockers, next change.
-type Pairs = BTreeMap<(i64, &'static str), (bool, BTreeSet<String>, Option<(i64, bool)>)>;
-
-fn published(state: &hollow::ReadState) -> Pairs {
-    let mut pairs = Pairs::new();
-    for (video, outcome) in Verdicts::of(state).unwrap().all() {
-        for group in &outcome.groups {
-            for country in group.countries.iter() {
-                let blockers = group.blockers.codes().map(str::to_owned).collect();
-                let next = group.next.map(|next| (next.at - START_MS, next.live));
-                pairs.insert((video, country.code()), (group.live, blockers, next));
-            }
-        }
-    }
-    pairs
-}
-
-fn expected(world: &World, now: i64) -> Pairs {
-    let fallbacks = RULES.iter().flat_map(|rule| {
-        let fallback = rule
-            .parameters
-            .iter()
-            .find(|other| other.name == "fallback");
-        let is_on = |fallback: &liveness::configuration::Parameter| {
-            (fallback.default)() == liveness::configuration::Value::Flag(true)
-        };
-        fallback.map(|fallback| (rule.code.to_owned(), is_on(fallback)))
-    });
-    let setup = Setup {
-        fallback: fallbacks.collect(),
-        ..Setup::default()
-    };
-    let oracle = Oracle {
-        world,
-        setup: &setup,
-        parents: parents(),
-    };
-    let mut pairs = Pairs::new();
-    for &video in world.titles.keys() {
-        for country in COUNTRIES {
-            if let Some(verdict) = oracle.verdict(video, country, now) {
-                let next = oracle.next_change(video, country, now);
-                pairs.insert((video, country), (verdict.live, verdict.blockers, next));
-            }
-        }
-    }
-    pairs
-}
-
-fn newest(station: &Station) -> Arc<View> {
-    let subscriber = Subscriber::new(
-        "liveness".parse().unwrap(),
-        Arc::clone(&station.store),
-        Arc::clone(station.registry()),
-        SubscriberOptions::default(),
-    );
-    subscriber.refresh().unwrap().after
-}
-
-fn mutate(world: &mut World, random: &mut Random, changes: usize) {
-    for _ in 0..changes {
-        world.apply(&random_change(random));
-    }
-}
 
 #[test]
 fn every_cycle_publishes_what_the_plain_definition_says() {
@@ -113,8 +46,8 @@ fn every_cycle_publishes_what_the_plain_definition_says() {
             gatekeeper = station.gatekeeper(&configuration);
         }
         let summary = gatekeeper.cycle(START_MS + now).unwrap();
-        let view = newest(&station);
-        let (found, wanted) = (published(view.state()), expected(&world, now));
+        let view = newest(&station, "prod/liveness");
+        let (found, wanted) = (published(view.state()), expected(&world, now, &[]));
         assert_eq!(found, wanted, "round {round}: left is published");
 
         assert_eq!(summary.version, Some(view.version().0));
@@ -218,7 +151,10 @@ fn inputs_without_a_state_stop_the_cycle_by_name() {
     station.publish(&world, Input::Holds, START_MS);
     station.publish(&world, Input::Texts, START_MS);
     let summary = gatekeeper.cycle(START_MS).unwrap();
-    assert_eq!(published(newest(&station).state()), expected(&world, 0));
+    assert_eq!(
+        published(newest(&station, "prod/liveness").state()),
+        expected(&world, 0, &[])
+    );
     assert_eq!(summary.end, CycleEnd::Announced);
 }
 
@@ -297,7 +233,7 @@ fn facts_moved_back_and_forth_are_the_facts_loaded_anew() {
                 }
             },
         );
-        assert_eq!(found, expected(&world, 9));
+        assert_eq!(found, expected(&world, 9, &[]));
     }
     assert_eq!(inputs.videos_titled("video 5").len(), 1);
 }

@@ -1,12 +1,16 @@
 //! Ten inputs published from a world of records, as the producers would.
 
+pub(crate) mod model;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use blobstore::{BlobStore, DirectoryStore};
-use dataset::{Cycle, CycleKind, CycleOutcome, Populated, Publisher, PublisherOptions, Snapshots};
-use gatekeeper::Input;
+use dataset::{
+    Cycle, CycleKind, CycleOutcome, Populated, Publisher, PublisherOptions, Snapshots, StepHook,
+};
+use gatekeeper::{Follow, Gatekeeper, GatekeeperOptions, Input};
 use hollow::Value;
 use hollow::schema::{Schema, parse_schemas};
 use liveness::Configuration;
@@ -20,7 +24,8 @@ pub(crate) const START_MS: i64 = 1_615_161_600_000;
 
 const COMMON: &str = "SetOfString Set<String>; ListOfString List<String>; String { string value; }";
 
-fn schemas(input: Input) -> Vec<Schema> {
+/// The schemas of an input after some changes of them, each of which adds a field.
+fn schemas(input: Input, changes: usize) -> Vec<Schema> {
     let own = match input {
         Input::Titles => {
             "Title @PrimaryKey(video) { long video; string kind; long parent; int number;
@@ -66,6 +71,8 @@ fn schemas(input: Input) -> Vec<Schema> {
             "Popularity @PrimaryKey(video) { long video; long hoursViewed; string period; }"
         }
     };
+    let added: String = (0..changes).map(|at| format!(" long added{at};")).collect();
+    let own = own.replacen(" }", &format!("{added} }}"), 1);
     parse_schemas(&format!("{own} {COMMON}")).unwrap()
 }
 
@@ -263,6 +270,8 @@ pub(crate) struct Station {
     pub(crate) home: Home,
     pub(crate) store: Arc<dyn BlobStore>,
     publishers: BTreeMap<Input, Publisher>,
+    /// How often an input's schemas changed, which begins a new chain.
+    schema_changes: BTreeMap<Input, usize>,
 }
 
 impl Station {
@@ -273,7 +282,14 @@ impl Station {
             home,
             store: Arc::new(store),
             publishers: BTreeMap::new(),
+            schema_changes: BTreeMap::new(),
         }
+    }
+
+    /// Changes the schemas of an input: its next state begins a chain.
+    pub(crate) fn break_chain(&mut self, input: Input) {
+        self.publishers.remove(&input);
+        *self.schema_changes.entry(input).or_default() += 1;
     }
 
     pub(crate) fn registry(&self) -> &Arc<dyn Registry> {
@@ -282,6 +298,7 @@ impl Station {
 
     /// Publishes the records of an input; says whether that made a new version.
     pub(crate) fn publish(&mut self, world: &World, input: Input, now_ms: i64) -> bool {
+        let schema_changes = self.schema_changes.get(&input).copied().unwrap_or(0);
         let publisher = self.publishers.entry(input).or_insert_with(|| {
             let options = PublisherOptions {
                 allow_empty: true,
@@ -294,7 +311,7 @@ impl Station {
                 input.name().parse().unwrap(),
                 Arc::clone(&self.store),
                 Arc::clone(self.home.registry()),
-                schemas(input),
+                schemas(input, schema_changes),
                 options,
                 now_ms,
             )
@@ -323,9 +340,21 @@ impl Station {
         }
     }
 
-    pub(crate) fn gatekeeper(&self, configuration: &Configuration) -> gatekeeper::Gatekeeper {
-        let options = gatekeeper::GatekeeperOptions {
-            environment: "prod".to_owned(),
+    pub(crate) fn gatekeeper(&self, configuration: &Configuration) -> Gatekeeper {
+        self.gatekeeper_with("prod/liveness", None, configuration, None)
+    }
+
+    /// A gatekeeper of some output, on its own or following another.
+    pub(crate) fn gatekeeper_with(
+        &self,
+        output: &str,
+        follow: Option<&str>,
+        configuration: &Configuration,
+        hook: Option<StepHook>,
+    ) -> Gatekeeper {
+        let options = GatekeeperOptions {
+            output: output.parse().unwrap(),
+            follow: follow.map(|dataset| Follow::new(dataset.parse().unwrap())),
             configuration: configuration.clone(),
             code_revision: "test".to_owned(),
             publisher: PublisherOptions {
@@ -333,9 +362,10 @@ impl Station {
                 snapshot_every: 4,
                 snapshots: Snapshots::Inline,
                 confirm_interval_ms: 0,
+                hook,
                 ..PublisherOptions::new("gatekeeper")
             },
         };
-        gatekeeper::Gatekeeper::open(options, &self.store, self.registry(), START_MS).unwrap()
+        Gatekeeper::open(options, &self.store, self.registry(), START_MS).unwrap()
     }
 }

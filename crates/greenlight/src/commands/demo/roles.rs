@@ -107,7 +107,8 @@ impl Roles {
         }
         bar.set_message("opening liveness");
         let options = GatekeeperOptions {
-            environment: "prod".to_owned(),
+            output: "prod/liveness".parse()?,
+            follow: None,
             configuration: connected.rules.clone(),
             code_revision: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"))
                 .to_owned(),

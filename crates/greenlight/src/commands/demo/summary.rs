@@ -77,7 +77,7 @@ fn print_paragraph(cycle: u64, summary: &CycleSummary) -> Result<()> {
         .map_or("none".to_owned(), |version| version.to_string());
     let head = format!("cycle {cycle:<4} {now}");
     match &summary.end {
-        CycleEnd::Unchanged => {
+        CycleEnd::Unchanged | CycleEnd::Idle => {
             return output::print_line(&format!(
                 "{head}  unchanged: liveness {version}, {evaluated}"
             ));

@@ -1,0 +1,172 @@
+//! Following another `liveness`: which of its versions, on exactly which inputs, at which `now`.
+//!
+//! A follower decides nothing but the rules. What PROD used is read from its newest output (or the
+//! newest confirmation of it), pins on either side ignored, and is used exactly or not at all: a
+//! follower may skip versions, and never takes one that is merely near. While it needs versions, it
+//! holds leases on them, so that nobody cleans them away under its hands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use blobstore::BlobStore;
+use dataset::{DatasetName, Subscriber, SubscriberOptions, Version};
+use hollow::Filter;
+use registry::{Action, Registry};
+
+use crate::basis::{Basis, Followed};
+use crate::input::Input;
+use crate::inputs::dataset_name;
+use crate::{Error, Result};
+
+/// Whom to follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follow {
+    /// The `liveness` to follow: `prod/liveness`. The inputs are those of its environment.
+    pub dataset: DatasetName,
+    /// How long a lease lasts unless it is renewed, in milliseconds: longer than the follower may be
+    /// away without losing its place.
+    pub lease_ms: i64,
+}
+
+impl Follow {
+    /// Follows a dataset with leases of ten minutes.
+    pub fn new(dataset: DatasetName) -> Self {
+        Self {
+            dataset,
+            lease_ms: 600_000,
+        }
+    }
+}
+
+/// What is followed, seen from the follower.
+pub(crate) struct Leader {
+    follow: Follow,
+    /// Who holds the leases: the follower's output, so that whoever continues it takes them over.
+    holder: String,
+    /// For the header tags alone; it loads no record.
+    subscriber: Subscriber,
+    registry: Arc<dyn Registry>,
+    /// The leases and until when each lasts, in milliseconds since 1970 UTC.
+    leases: BTreeMap<(DatasetName, Version), i64>,
+}
+
+impl Leader {
+    /// Looks at a dataset, and takes over the leases that an earlier follower of the same output left.
+    pub(crate) fn new(
+        follow: Follow,
+        output: &DatasetName,
+        store: &Arc<dyn BlobStore>,
+        registry: &Arc<dyn Registry>,
+    ) -> Result<Self> {
+        let options = SubscriberOptions {
+            filter: Filter::all().only_types::<String>([]),
+            ..SubscriberOptions::default()
+        };
+        let mut leader = Self {
+            subscriber: Subscriber::new(
+                follow.dataset.clone(),
+                Arc::clone(store),
+                Arc::clone(registry),
+                options,
+            ),
+            holder: output.to_string(),
+            registry: Arc::clone(registry),
+            leases: BTreeMap::new(),
+            follow,
+        };
+        let mut datasets = vec![leader.follow.dataset.clone()];
+        for input in Input::ALL {
+            datasets.push(leader.input(input)?);
+        }
+        for dataset in datasets {
+            let info = registry.dataset(&dataset).map_err(Error::registry)?;
+            let leases = info.into_iter().flat_map(|info| info.leases);
+            for lease in leases.filter(|lease| lease.holder == leader.holder) {
+                let key = (dataset.clone(), lease.version);
+                leader.leases.insert(key, lease.until_ms);
+            }
+        }
+        Ok(leader)
+    }
+
+    /// What the newest announced or confirmed output rests on. Its versions are leased from here on.
+    pub(crate) fn newest(&mut self, clock_ms: i64) -> Result<(Followed, Basis)> {
+        let dataset = self.follow.dataset.clone();
+        let info = self.registry.dataset(&dataset).map_err(Error::registry)?;
+        // Announced to anybody: a staged rollout is followed too. What is pinned is for readers.
+        let newest = info
+            .as_ref()
+            .and_then(|info| info.announced.values().max().copied());
+        let Some(version) = newest else {
+            return Err(Error::NothingToFollow { dataset });
+        };
+        self.lease(&dataset, version, clock_ms)?;
+        let confirmation = info.and_then(|info| info.confirmation);
+        let confirmed = confirmation.filter(|confirmed| confirmed.version == version);
+        let basis = match confirmed {
+            Some(confirmed) => Basis::from_tags(version, &confirmed.tags)?,
+            None => {
+                let moved = self.subscriber.move_to(version).map_err(Error::liveness)?;
+                Basis::from_tags(version, moved.after.state().header_tags())?
+            }
+        };
+        for (&input, &version) in &basis.inputs {
+            self.lease(&self.input(input)?, version, clock_ms)?;
+        }
+        Ok((Followed { dataset, version }, basis))
+    }
+
+    /// Ends the leases on all but what a basis needs; `None`: on everything. One that can't be ended
+    /// now is tried again next time, and runs out at the latest.
+    pub(crate) fn release_all_but(&mut self, needed: Option<(&Followed, &Basis)>, clock_ms: i64) {
+        let is_needed = |dataset: &DatasetName, version: Version| {
+            needed.is_some_and(|(followed, basis)| {
+                let input = Input::from_name(dataset.name());
+                (followed.dataset == *dataset && followed.version == version)
+                    || input.is_some_and(|input| basis.inputs.get(&input) == Some(&version))
+            })
+        };
+        let (registry, holder) = (&self.registry, &self.holder);
+        self.leases.retain(|(dataset, version), _| {
+            if is_needed(dataset, *version) {
+                return true;
+            }
+            let release = Action::Release {
+                version: *version,
+                holder: holder.clone(),
+            };
+            match registry.execute(dataset, clock_ms, release) {
+                // A version that is gone needs no lease.
+                Ok(_) | Err(registry::Error::Refused { .. }) => false,
+                Err(error) => {
+                    tracing::warn!(%dataset, %version, %error, "end a lease");
+                    true
+                }
+            }
+        });
+    }
+
+    /// Leases a version, or prolongs the lease once half of it has passed.
+    fn lease(&mut self, dataset: &DatasetName, version: Version, clock_ms: i64) -> Result<()> {
+        let key = (dataset.clone(), version);
+        let left_ms = self.leases.get(&key).map(|until| until - clock_ms);
+        if left_ms.is_some_and(|left| left > self.follow.lease_ms / 2) {
+            return Ok(());
+        }
+        let until_ms = clock_ms.saturating_add(self.follow.lease_ms);
+        let lease = Action::Lease {
+            version,
+            holder: self.holder.clone(),
+            until_ms,
+        };
+        self.registry
+            .execute(dataset, clock_ms, lease)
+            .map_err(Error::registry)?;
+        self.leases.insert(key, until_ms);
+        Ok(())
+    }
+
+    fn input(&self, input: Input) -> Result<DatasetName> {
+        dataset_name(self.follow.dataset.environment(), input.name())
+    }
+}

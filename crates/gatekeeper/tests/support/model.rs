@@ -1,0 +1,85 @@
+//! What a world's verdicts are, as published and by their plain definition.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use dataset::{DatasetName, Subscriber, SubscriberOptions, View};
+use gatekeeper::output::Verdicts;
+use liveness::RULES;
+
+use super::{START_MS, Station};
+use crate::common::Random;
+use crate::common::oracle::{Oracle, Setup, parents};
+use crate::common::world::{COUNTRIES, World, random_change};
+
+/// Video and country to live, blockers, next change.
+pub(crate) type Pairs =
+    BTreeMap<(i64, &'static str), (bool, BTreeSet<String>, Option<(i64, bool)>)>;
+
+pub(crate) fn published(state: &hollow::ReadState) -> Pairs {
+    let mut pairs = Pairs::new();
+    for (video, outcome) in Verdicts::of(state).unwrap().all() {
+        for group in &outcome.groups {
+            for country in group.countries.iter() {
+                let blockers = group.blockers.codes().map(str::to_owned).collect();
+                let next = group.next.map(|next| (next.at - START_MS, next.live));
+                pairs.insert((video, country.code()), (group.live, blockers, next));
+            }
+        }
+    }
+    pairs
+}
+
+/// What the plain definition says of a world, with some rules off.
+pub(crate) fn expected(world: &World, now: i64, off: &[&str]) -> Pairs {
+    let fallbacks = RULES.iter().flat_map(|rule| {
+        let fallback = rule
+            .parameters
+            .iter()
+            .find(|other| other.name == "fallback");
+        let is_on = |fallback: &liveness::configuration::Parameter| {
+            (fallback.default)() == liveness::configuration::Value::Flag(true)
+        };
+        fallback.map(|fallback| (rule.code.to_owned(), is_on(fallback)))
+    });
+    let setup = Setup {
+        off: off.iter().map(|&code| code.to_owned()).collect(),
+        fallback: fallbacks.collect(),
+        ..Setup::default()
+    };
+    let oracle = Oracle {
+        world,
+        setup: &setup,
+        parents: parents(),
+    };
+    let mut pairs = Pairs::new();
+    for &video in world.titles.keys() {
+        for country in COUNTRIES {
+            if let Some(verdict) = oracle.verdict(video, country, now) {
+                let next = oracle.next_change(video, country, now);
+                pairs.insert((video, country), (verdict.live, verdict.blockers, next));
+            }
+        }
+    }
+    pairs
+}
+
+/// The newest announced state, whatever is pinned.
+pub(crate) fn newest(station: &Station, dataset: &str) -> Arc<View> {
+    let name: DatasetName = dataset.parse().unwrap();
+    let subscriber = Subscriber::new(
+        name.clone(),
+        Arc::clone(&station.store),
+        Arc::clone(station.registry()),
+        SubscriberOptions::default(),
+    );
+    let info = station.registry().dataset(&name).unwrap().unwrap();
+    let version = info.newest_announced().unwrap();
+    subscriber.move_to(version).unwrap().after
+}
+
+pub(crate) fn mutate(world: &mut World, random: &mut Random, changes: usize) {
+    for _ in 0..changes {
+        world.apply(&random_change(random));
+    }
+}
