@@ -52,6 +52,8 @@ pub struct Publisher {
     since_snapshot: u32,
     /// A cycle failed after its version may have been accepted.
     is_broken: bool,
+    /// The kind of the cycle whose population goes on in the next one.
+    continues: Option<CycleKind>,
 }
 
 /// Where the chain ends.
@@ -119,6 +121,7 @@ impl Publisher {
             confirmed_ms: None,
             since_snapshot: 0,
             is_broken: false,
+            continues: None,
         };
         publisher.finish_newest(now_ms)?;
         publisher.restore()?;
@@ -248,6 +251,13 @@ impl Publisher {
             .map(drop)
     }
 
+    /// Drops a population that was to go on in the next cycle ([`Populated::continues`]); the next one starts afresh.
+    pub fn drop_population(&mut self) {
+        if self.continues.take().is_some() {
+            self.write.rollback();
+        }
+    }
+
     /// Finds out what became of a cycle that failed half-way, finishes it where its version was accepted, and makes the
     /// publisher ready for the next one. The state and its tags may be newer than before the failed cycle: read them again.
     /// Without a failed cycle this does nothing.
@@ -261,6 +271,7 @@ impl Publisher {
         // Also the proof that the dataset is still this publisher's.
         self.renew(now_ms)?;
         self.finish_newest(now_ms)?;
+        self.continues = None;
         self.write.rollback();
         self.restore()?;
         self.is_broken = false;

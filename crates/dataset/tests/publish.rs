@@ -65,6 +65,37 @@ fn set(
     )
 }
 
+#[test]
+fn a_population_that_goes_on_is_published_when_it_is_complete() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let mut publisher = world.publisher(None).unwrap();
+    let populate = |publisher: &mut Publisher, id, continues| {
+        let cycle = Cycle {
+            now_ms: START_MS,
+            kind: CycleKind::Incremental,
+        };
+        publisher.cycle(cycle, |write| {
+            write_changes(write, &Content::default(), &account(id, id))?;
+            Ok(Populated {
+                continues,
+                ..Populated::default()
+            })
+        })
+    };
+    for dropped in [true, false] {
+        let outcome = populate(&mut publisher, 1, true).unwrap();
+        assert!(matches!(outcome, CycleOutcome::Continues), "{outcome:?}");
+        assert!(files(&world).is_empty());
+        if dropped {
+            publisher.drop_population();
+        }
+    }
+    announced(populate(&mut publisher, 2, false).unwrap());
+    let accounts = Content::of(publisher.state().unwrap()).accounts;
+    assert_eq!(accounts.into_keys().collect::<Vec<_>>(), [1, 2]);
+}
+
 fn account(id: i64, total: i64) -> Content {
     let accounts = BTreeMap::from([(
         id,

@@ -324,6 +324,7 @@ impl Gatekeeper {
             tags,
             metadata: metadata(summary, phases),
             defer_internal: false,
+            continues: false,
         };
         self.publisher
             .cycle(cycle, |write| {

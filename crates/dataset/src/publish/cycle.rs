@@ -48,6 +48,9 @@ pub struct Populated {
     /// Whether changes that touch internal types alone (the fold's memory) may wait: the cycle then ends
     /// [`Deferred`](CycleOutcome::Deferred), and the caller keeps them for a later one.
     pub defer_internal: bool,
+    /// Whether the population goes on in the next cycle: nothing is published or confirmed, and what was changed stays in the
+    /// write state. For a first state that takes more than one cycle to read.
+    pub continues: bool,
 }
 
 /// How long the phases of a cycle took, in microseconds of the wall clock.
@@ -92,6 +95,8 @@ pub enum CycleOutcome {
         /// Whether the version was confirmed this time.
         confirmed: bool,
     },
+    /// The population goes on in the next cycle, with what was changed so far.
+    Continues,
     /// The cycle failed before its version was accepted. The write state is as before; the caller keeps the changes for the
     /// next cycle.
     RolledBack {
@@ -117,13 +122,20 @@ impl Publisher {
                 dataset: self.source.dataset.clone(),
             });
         }
-        match cycle.kind {
-            CycleKind::Total => self.write.begin_total(),
-            CycleKind::Incremental => self.write.begin_incremental(),
+        if self.continues != Some(cycle.kind) {
+            match cycle.kind {
+                CycleKind::Total => self.write.begin_total(),
+                CycleKind::Incremental => self.write.begin_incremental(),
+            }
         }
+        self.continues = None;
         let mut clock = PhaseClock::start();
         let ready = match self.prepare(cycle, populate, &mut clock) {
             Ok(Prepared::Ready(ready)) => ready,
+            Ok(Prepared::Ended(CycleOutcome::Continues)) => {
+                self.continues = Some(cycle.kind);
+                return Ok(CycleOutcome::Continues);
+            }
             Ok(Prepared::Ended(outcome)) => {
                 self.write.rollback();
                 return Ok(outcome);
@@ -157,6 +169,9 @@ impl Publisher {
         })?;
         clock.phases.populate_us = clock.lap();
         self.hook(Step::Populated)?;
+        if populated.continues {
+            return Ok(Prepared::Ended(CycleOutcome::Continues));
+        }
 
         let changed = self.write.resolve().map_err(
             self.source
