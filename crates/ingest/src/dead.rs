@@ -276,6 +276,7 @@ mod tests {
             channel: Channel::Changes,
             partition: 1,
             offset: 100,
+            swept: None,
         };
         for (letter, newer) in [
             (letter(Some("11"), "t", 1, 1), true),

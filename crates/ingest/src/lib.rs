@@ -8,6 +8,7 @@
 //! * [`avro`]: Avro schemas, the Hollow types that follow from them, and the walk from one's bytes to the other's.
 //! * [`SchemaSource`]: schemas by id; [`DirectorySchemas`] are files.
 //! * [`IncrementalProducer`]: folds what arrives into the next state, cycle by cycle; [`ProducerThread`] runs it.
+//! * [`sweep`]: re-emissions of whole sources, which heal what was never emitted.
 //! * [`origin`]: which record made a key what it is; [`dead_letters`]: which could not.
 
 pub mod avro;
@@ -22,6 +23,7 @@ mod producer;
 mod progress;
 mod schemas;
 mod spec;
+pub mod sweep;
 
 pub use codes::Code;
 pub use dead::{DeadLetter, SOURCE_VERSION_HEADER, dead_letters, newer_dead_letters};

@@ -93,6 +93,14 @@ pub enum Poison {
         /// What is there.
         value: String,
     },
+    /// The record claims to be a marker and can't be read as one.
+    #[error("the marker (gl-control: {control}) can't be read: {reason}")]
+    Control {
+        /// What the header says.
+        control: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A dataset without source versions can only follow a key in its partition.
     #[error(
         "the key's records are in partition {partition}, and without source versions its order in another can't be known"

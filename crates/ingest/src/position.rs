@@ -1,5 +1,6 @@
 //! Where a fold stands, as header tags of the state: `gl.position.changes` and `gl.position.sweep`, each
-//! `TOPIC-ID:OFFSET,OFFSET,…` with the next offset of every partition.
+//! `TOPIC-ID:OFFSET,OFFSET,…` with the next offset of every partition. While a sweep is open, `gl.position.sweep` stays at its
+//! begin marker, and `gl.position.sweep.high` says how far the topic was read.
 
 use crate::error::{Error, Result};
 use crate::fold::Channel;
@@ -15,6 +16,9 @@ pub struct TopicPosition {
     /// The next offset of each partition.
     pub next: Vec<i64>,
 }
+
+/// How far `D.sweep` was read, where the position stays at the begin of an open sweep.
+pub(crate) const SWEEP_HIGH_TAG: &str = "gl.position.sweep.high";
 
 /// The tag for a channel.
 pub(crate) fn tag_of(channel: Channel) -> &'static str {
@@ -34,12 +38,28 @@ impl TopicPosition {
         channel: Channel,
         dataset: &DatasetName,
     ) -> Result<Option<Self>> {
-        let Some(text) = tags.get(tag_of(channel)) else {
+        Self::from_tag(tags, tag_of(channel), dataset)
+    }
+
+    /// As [`from_tags`](Self::from_tags), of the mark that has to be passed before anything is published.
+    pub(crate) fn high_from_tags(
+        tags: &BTreeMap<String, String>,
+        dataset: &DatasetName,
+    ) -> Result<Option<Self>> {
+        Self::from_tag(tags, SWEEP_HIGH_TAG, dataset)
+    }
+
+    fn from_tag(
+        tags: &BTreeMap<String, String>,
+        tag: &'static str,
+        dataset: &DatasetName,
+    ) -> Result<Option<Self>> {
+        let Some(text) = tags.get(tag) else {
             return Ok(None);
         };
         let parsed = Self::parse(text).ok_or_else(|| Error::Position {
             dataset: dataset.clone(),
-            tag: tag_of(channel),
+            tag,
             text: text.clone(),
         })?;
         Ok(Some(parsed))

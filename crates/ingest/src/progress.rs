@@ -1,6 +1,7 @@
 //! How a producer is doing: counters since it was opened, and where it stands. For `status` and the demo's summary.
 
 use crate::fold::Channel;
+use crate::sweep::SweepProgress;
 use dataset::{Phases, Version};
 
 /// What became of the records of a cycle, or of all since the start.
@@ -22,6 +23,8 @@ pub struct RecordCounts {
     pub dead: u64,
     /// Markers of sweeps.
     pub control: u64,
+    /// Keys that were deleted because a whole sweep did not find them; not among `deletes`.
+    pub swept: u64,
 }
 
 impl RecordCounts {
@@ -35,6 +38,7 @@ impl RecordCounts {
         self.again += other.again;
         self.dead += other.dead;
         self.control += other.control;
+        self.swept += other.swept;
     }
 }
 
@@ -48,7 +52,8 @@ pub enum Ended {
     Announced(Version),
     /// Nothing that is published changed.
     Unchanged,
-    /// The first state is not complete: its topics hold no records, and it may not be empty.
+    /// The first state is not complete: its topics hold no records and it may not be empty, or it waits for a sweep
+    /// ([`SweepProgress::is_awaited`](crate::sweep::SweepProgress::is_awaited)).
     Waiting,
     /// It was rolled back; the next one tries again.
     RolledBack(String),
@@ -85,4 +90,6 @@ pub struct Progress {
     pub pending: usize,
     /// The next offsets by channel and partition.
     pub position: Vec<(Channel, Vec<i64>)>,
+    /// The sweeps of the dataset.
+    pub sweeps: SweepProgress,
 }

@@ -53,6 +53,8 @@ pub struct DatasetSpec {
     pub cadence_ms: Option<u64>,
     /// How long tombstones stay in the log, in milliseconds; at least twice the sweep interval.
     pub delete_retention_ms: i64,
+    /// A sweep that would delete a greater share of the keys than this, 0 to 1, is held until an operator confirms it.
+    pub sweep_delete_share_max: f64,
     /// Intervals that may not be empty.
     pub intervals: Vec<Interval>,
     /// The schema that the records of the dataset follow.
@@ -172,6 +174,7 @@ struct Entry {
     allow_empty: bool,
     cadence_ms: Option<Spanned<u64>>,
     delete_retention_ms: Option<Spanned<i64>>,
+    sweep_delete_share_max: Option<Spanned<f64>>,
     #[serde(default)]
     intervals: Vec<Spanned<Interval>>,
 }
@@ -281,6 +284,17 @@ impl Entry {
                 "delete_retention_ms must not be negative".to_owned(),
             ));
         }
+        let share = &self.sweep_delete_share_max;
+        if let Some(span) = share
+            .as_ref()
+            .filter(|share| !(0.0..=1.0).contains(share.get_ref()))
+            .map(Spanned::span)
+        {
+            return Err(at(
+                span.start,
+                "sweep_delete_share_max must be between 0 and 1".to_owned(),
+            ));
+        }
         for interval in &self.intervals {
             let reason = check_interval(&model, interval.get_ref());
             reason.map_err(|reason| at(interval.span().start, reason))?;
@@ -299,6 +313,7 @@ impl Entry {
                 &self.delete_retention_ms,
                 TopicSpec::DEFAULT_DELETE_RETENTION_MS,
             ),
+            sweep_delete_share_max: share.as_ref().map_or(0.05, |share| *share.get_ref()),
             intervals: self
                 .intervals
                 .iter()
@@ -400,6 +415,7 @@ mod tests {
             ("[[dataset]]\nname = \"a\"\nschema = \"holds.avsc\"\nsource_versions = 1".to_owned(), 4, "wanted string"),
             (format!("{head}cadence_ms = 99"), 5, "at least 100"),
             (format!("{head}partitions = 0"), 5, "1 to 1000"),
+            (format!("{head}sweep_delete_share_max = 5.0"), 5, "between 0 and 1"),
             (format!("{head}intervals = [\n  {{ record = \"Hold\", start = \"from\", end = \"to\" }},\n]"), 6, "no field \"to\""),
             (format!("{head}intervals = [{{ record = \"Hold\", start = \"reason\", end = \"until\" }}]"), 5, "no number"),
             (format!("{head}{head}"), 6, "listed twice"),

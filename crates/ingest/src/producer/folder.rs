@@ -2,6 +2,7 @@
 
 use super::plans::{Planned, Plans};
 use super::reader::ChannelReader;
+use super::sweeps::Sweeps;
 use crate::avro::{Fault, RecordSink, Transcoder};
 use crate::dead::{SOURCE_VERSION_HEADER, dead_letter};
 use crate::error::{Error, Result};
@@ -10,10 +11,11 @@ use crate::fold::{
 };
 use crate::key::Key;
 use crate::poison::Poison;
-use crate::position::tag_of;
+use crate::position::{SWEEP_HIGH_TAG, TopicPosition, tag_of};
 use crate::progress::RecordCounts;
 use crate::schemas::split_wire;
 use crate::spec::{DatasetSpec, SourceVersions};
+use crate::sweep::{CONTROL_HEADER, Marker, SWEEP_HEADER, SWEEPS_TAG, sweeps_tag};
 use changelog::{Batch, ChangeLog, NewRecord, RecordRef};
 use hashbrown::HashMap;
 use hollow::Ordinal;
@@ -23,8 +25,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The header of markers in the log, which are no records of a key.
-const CONTROL_HEADER: &str = "gl-control";
 /// Dead letters are written out when this many wait, or this many bytes.
 const DEAD_RECORDS: usize = 1000;
 const DEAD_BYTES: usize = 8 << 20;
@@ -36,8 +36,11 @@ pub(super) struct Folder {
     pub(super) log: Arc<dyn ChangeLog>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) readers: Vec<ChannelReader>,
-    /// Origins that are newer than the committed ones, by canonical key.
-    pub(super) pending: HashMap<Box<[u8]>, Origin>,
+    /// What is newer than the committed origins, by canonical key.
+    pub(super) pending: HashMap<Box<[u8]>, Pending>,
+    pub(super) sweeps: Sweeps,
+    /// How far `D.sweep` was read before a restart, by partition. Nothing is published before that is passed.
+    pub(super) high: Vec<i64>,
     /// Of the cycle that is being folded.
     pub(super) counts: RecordCounts,
     plans: Plans,
@@ -50,11 +53,19 @@ pub(super) struct Folder {
     origin_record: Option<ObjectRecord>,
 }
 
+/// News of a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    pub(super) origin: Origin,
+    /// Which sweeps found the key; see [`Sweeps`].
+    pub(super) stamp: u32,
+}
+
 /// The ids of the dataset's types in a write state.
 pub(super) struct Types {
     /// By index in the model's schemas.
     model: Vec<TypeId>,
-    root: TypeId,
+    pub(super) root: TypeId,
     fold: TypeId,
 }
 
@@ -102,6 +113,8 @@ impl Folder {
             plans,
             readers: Vec::new(),
             pending: HashMap::new(),
+            sweeps: Sweeps::default(),
+            high: Vec::new(),
             counts: RecordCounts::default(),
             last_plan: None,
             dead: Vec::new(),
@@ -112,8 +125,8 @@ impl Folder {
         }
     }
 
-    /// Reads on to the marks of all readers, or until `records_max` records are read, and folds what it reads. Dead letters
-    /// are durable when it returns. `progress` is told how many records were read and how many are left.
+    /// Reads on to the marks of all readers, or until `records_max` records are read, and folds what it reads. Sweeps that
+    /// have ended by then delete what they did not find. Dead letters are durable when it returns. `progress` is told how many records were read and how many are left.
     pub(super) fn fold(
         &mut self,
         write: &mut WriteState,
@@ -139,15 +152,22 @@ impl Folder {
         records_max: u64,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
-        while let Some(at) = self.readers.iter().position(|reader| reader.behind() > 0) {
+        loop {
+            let Some(at) = self.readers.iter().position(|reader| reader.behind() > 0) else {
+                if self.end_sweeps(write, types)? {
+                    continue;
+                }
+                break;
+            };
             if self.stop.load(Ordering::Acquire) {
                 return Err(Error::Stopped);
             }
-            if self.counts.read >= records_max {
+            if self.counts.read >= records_max && !self.is_below_high() {
                 break;
             }
-            let left = usize::try_from(records_max - self.counts.read).unwrap_or(usize::MAX);
-            self.readers[at].poll(batch, left.min(POLL_RECORDS))?;
+            let left = usize::try_from(records_max.saturating_sub(self.counts.read));
+            let left = left.unwrap_or(usize::MAX).clamp(1, POLL_RECORDS);
+            self.readers[at].poll(batch, left)?;
             let channel = self.readers[at].channel;
             for record in batch.records() {
                 self.fold_record(&record, channel, write, types)?;
@@ -160,6 +180,25 @@ impl Folder {
     /// Records that are left up to the marks, about.
     pub(super) fn behind(&self) -> u64 {
         self.readers.iter().map(ChannelReader::behind).sum()
+    }
+
+    /// Whether a first state has to wait for a sweep; see [`Sweeps::is_awaited`].
+    pub(super) fn awaits_sweep(&self, (read_ms, took_ms): (i64, i64)) -> bool {
+        let retention_ms = self.readers.iter().map(ChannelReader::retention_ms).min();
+        let retention_ms = retention_ms.unwrap_or(i64::MAX);
+        self.sweeps.is_awaited(read_ms, took_ms, retention_ms)
+    }
+
+    /// Whether `D.sweep` is read again, from the begin of a sweep, and not yet as far as before.
+    fn is_below_high(&self) -> bool {
+        let sweep = self
+            .readers
+            .iter()
+            .find(|reader| reader.channel == Channel::Sweep);
+        sweep.is_some_and(|reader| {
+            let next = reader.position().next;
+            next.iter().zip(&self.high).any(|(next, high)| next < high)
+        })
     }
 
     fn fold_record(
@@ -205,30 +244,50 @@ impl Folder {
         write: &mut WriteState,
         types: &Types,
     ) -> std::result::Result<Folded, Fault<Error>> {
-        if record.header(CONTROL_HEADER).is_some() {
+        let stamp = match channel {
+            Channel::Sweep => self.sweeps.on_record(record.partition),
+            Channel::Changes => 0,
+        };
+        if self.is_marker(record, channel)? {
             return Ok(Folded::Control);
         }
-        self.spec
-            .model
-            .key()
-            .parse_into(record.key.ok_or(Poison::NoKey)?, &mut self.key)?;
+        let key = record.key.ok_or(Poison::NoKey);
+        let parsed = key.and_then(|key| self.spec.model.key().parse_into(key, &mut self.key));
+        if let Err(poison) = parsed {
+            if channel == Channel::Sweep {
+                self.sweeps.on_undecodable(record.partition);
+            }
+            return Err(poison.into());
+        }
+        let (stored, stamp) = self.stored(stamp, write, types);
         let new = Origin {
             source_version: self.source_version(record)?,
             deleted: record.value.is_none(),
             channel,
             partition: record.partition,
             offset: record.offset,
+            swept: None,
         };
-        let stored = match self.pending.get(self.key.canonical()) {
-            Some(origin) => Some(*origin),
-            None => committed_origin(write, types.fold, self.key.canonical()),
-        };
-        match new.decide(stored.as_ref(), self.spec.source_versions) {
-            Decision::Apply => {}
-            Decision::OtherPartition(partition) => {
+        let mark = stored.filter(|stored| stored.swept.is_some() && channel == Channel::Sweep);
+        let revives =
+            mark.is_some_and(|mark| self.sweeps.began_after(record.header(SWEEP_HEADER), &mark));
+        match (
+            new.decide(stored.as_ref(), self.spec.source_versions, revives),
+            stored,
+        ) {
+            (Decision::Apply, _) => {}
+            (Decision::OtherPartition(partition), _) => {
                 return Err(Poison::OtherPartition { partition }.into());
             }
-            dropped => return Ok(Folded::Dropped(dropped)),
+            (Decision::Gone, Some(mark)) => {
+                let mark = Origin {
+                    swept: new.source_version,
+                    ..mark
+                };
+                self.set_pending(mark, stamp);
+                return Ok(Folded::Dropped(Decision::Gone));
+            }
+            (dropped, _) => return Ok(Folded::Dropped(dropped)),
         }
         let failed = |source| {
             Fault::Sink(Error::Write {
@@ -265,14 +324,86 @@ impl Folder {
                 write.upsert(types.root, root).map_err(failed)?.changed
             }
         };
-        match self.pending.get_mut(self.key.canonical()) {
-            Some(pending) => *pending = new,
-            None => drop(self.pending.insert(self.key.canonical().into(), new)),
-        }
+        self.set_pending(new, stamp);
         Ok(Folded::Applied {
             changed,
             deleted: new.deleted,
         })
+    }
+
+    /// Whether the record is a marker of a sweep, which is noted then.
+    fn is_marker(
+        &mut self,
+        record: &RecordRef<'_>,
+        channel: Channel,
+    ) -> std::result::Result<bool, Poison> {
+        let marker = Marker::parse(record);
+        match (marker, channel) {
+            (Ok(None), _) => Ok(false),
+            (Ok(Some(marker)), Channel::Sweep) => {
+                self.sweeps.on_marker(marker, record);
+                Ok(true)
+            }
+            (Err(poison), Channel::Sweep) => {
+                self.sweeps.on_undecodable(record.partition);
+                Err(poison)
+            }
+            (_, Channel::Changes) => Err(Poison::Control {
+                control: String::from_utf8_lossy(record.header(CONTROL_HEADER).unwrap_or_default())
+                    .into_owned(),
+                reason: format!(
+                    "the markers of sweeps belong in topic {}",
+                    self.spec.sweep_topic()
+                ),
+            }),
+        }
+    }
+
+    /// The origin of the present key, and its stamp, which a record with `stamp` may raise.
+    fn stored(&mut self, stamp: u32, write: &WriteState, types: &Types) -> (Option<Origin>, u32) {
+        let key = self.key.canonical();
+        if let Some(pending) = self.pending.get_mut(key) {
+            pending.stamp = pending.stamp.max(stamp);
+            return (Some(pending.origin), pending.stamp);
+        }
+        match committed_origin(write, types.fold, key) {
+            Some((ordinal, origin)) => {
+                if stamp > 0 {
+                    self.sweeps.stamp_published(ordinal, stamp);
+                }
+                (Some(origin), self.sweeps.stamp_of(ordinal))
+            }
+            None => {
+                if stamp > 0 {
+                    self.sweeps.stamp_stranger(key, stamp);
+                }
+                (None, stamp)
+            }
+        }
+    }
+
+    /// The present key has news.
+    fn set_pending(&mut self, origin: Origin, stamp: u32) {
+        let key = self.key.canonical();
+        let stamp = stamp.max(self.sweeps.take_stranger(key));
+        let news = Pending { origin, stamp };
+        match self.pending.get_mut(key) {
+            Some(pending) => *pending = news,
+            None => drop(self.pending.insert(key.into(), news)),
+        }
+    }
+
+    /// Forgets the news, which are published now.
+    pub(super) fn settle_pending(&mut self, write: &WriteState) -> Result<()> {
+        if self.sweeps.is_any_open() {
+            let types = Types::of(&self.spec, write)?;
+            let ordinal = |key: &[u8]| Some(committed_origin(write, types.fold, key)?.0);
+            let stamps = self.pending.iter();
+            let stamps = stamps.filter_map(|(key, news)| Some((ordinal(key)?, news.stamp)));
+            self.sweeps.publish(stamps);
+        }
+        self.pending.clear();
+        Ok(())
     }
 
     fn source_version(&self, record: &RecordRef<'_>) -> std::result::Result<Option<i64>, Poison> {
@@ -311,8 +442,8 @@ impl Folder {
         };
         let mut pending: Vec<_> = self.pending.iter().collect();
         pending.sort_unstable_by_key(|(key, _)| *key);
-        for (key, origin) in pending {
-            write_origin(record, key, origin);
+        for (key, news) in pending {
+            write_origin(record, key, &news.origin);
             write
                 .upsert(types.fold, record.bytes())
                 .map_err(|source| Error::Write {
@@ -323,15 +454,28 @@ impl Folder {
         Ok(())
     }
 
-    /// The position as header tags.
+    /// The position as header tags. `D.sweep` is read again from the begin of the oldest open sweep, and nothing is published
+    /// before that has come as far as now.
     pub(super) fn position_tags(&self) -> BTreeMap<String, String> {
-        let tag = |reader: &ChannelReader| {
-            (
-                tag_of(reader.channel).to_owned(),
-                reader.position().to_text(),
-            )
-        };
-        self.readers.iter().map(tag).collect()
+        let mut tags = BTreeMap::new();
+        for reader in &self.readers {
+            let mut position = reader.position();
+            if reader.channel == Channel::Sweep {
+                tags.insert(SWEEP_HIGH_TAG.to_owned(), position.to_text());
+                position = TopicPosition {
+                    next: self.sweeps.restart_from(position.next),
+                    ..position
+                };
+            }
+            tags.insert(tag_of(reader.channel).to_owned(), position.to_text());
+        }
+        tags
+    }
+
+    /// What the tags of states and confirmations tell of sweeps.
+    pub(super) fn sweeps_tag(&self) -> Option<(String, String)> {
+        let is_swept = self.spec.source_versions == SourceVersions::Required;
+        is_swept.then(|| (SWEEPS_TAG.to_owned(), sweeps_tag(&self.sweeps.infos())))
     }
 }
 

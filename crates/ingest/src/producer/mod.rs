@@ -8,15 +8,18 @@
 //! Records that say what the dataset says already change only the fold's memory. That alone is published within
 //! [`ProducerOptions::publish_fold_after`] cycles; until then confirmations keep the position before it.
 
+mod absent;
 mod folder;
 mod plans;
 mod reader;
 mod runner;
+mod sweeps;
 
 pub use runner::ProducerThread;
 
 use crate::error::Result;
-use crate::fold::{FOLD_PART, FOLD_TYPE, fold_schema};
+use crate::fold::{Channel, FOLD_PART, FOLD_TYPE, fold_schema};
+use crate::position::TopicPosition;
 use crate::progress::{Ended, Progress, RecordCounts};
 use crate::schemas::SchemaSource;
 use crate::spec::DatasetSpec;
@@ -31,6 +34,8 @@ use registry::Registry;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use sweeps::Sweeps;
 
 /// What a producer works with.
 #[derive(Clone)]
@@ -82,6 +87,9 @@ pub struct IncrementalProducer {
     /// What the readers hold is not what was published: begin again from there.
     needs_reset: bool,
     now_floor_ms: i64,
+    /// Of a first state: when its topics were first read up to the ends at the producer's start, and how long that took, in
+    /// milliseconds.
+    first_read: Option<(i64, i64)>,
 }
 
 impl IncrementalProducer {
@@ -141,6 +149,7 @@ impl IncrementalProducer {
             pending_cycles: 0,
             settled: BTreeMap::new(),
             needs_reset: true,
+            first_read: None,
         };
         producer.reset()?;
         Ok(producer)
@@ -208,6 +217,8 @@ impl IncrementalProducer {
             },
             fold_is_due: self.pending_cycles + 1 >= self.options.publish_fold_after,
             settled: &mut self.settled,
+            first_read: &mut self.first_read,
+            now_ms,
             progress: &self.progress,
         };
         let (folder, publisher) = (&mut self.folder, &mut self.publisher);
@@ -218,13 +229,15 @@ impl IncrementalProducer {
         let outcome = publisher.cycle(cycle, |write| Ok(publishing.populate(folder, write)?))?;
         let ended = match outcome {
             CycleOutcome::Announced { version, phases } => {
-                self.folder.pending.clear();
+                self.folder.settle_pending(self.publisher.write_state())?;
                 self.pending_cycles = 0;
                 self.settled = self.folder.position_tags();
                 self.lock_progress().phases = phases;
                 Ended::Announced(version)
             }
-            CycleOutcome::Unchanged { version: None, .. } => Ended::Waiting,
+            CycleOutcome::Unchanged { version: None, .. } | CycleOutcome::Continues => {
+                Ended::Waiting
+            }
             CycleOutcome::Unchanged { .. } | CycleOutcome::Deferred { .. } => {
                 self.pending_cycles = if self.folder.pending.is_empty() {
                     0
@@ -238,7 +251,7 @@ impl IncrementalProducer {
         };
         self.needs_reset = false;
         if is_first {
-            self.mark_ends()?;
+            self.needs_reset = self.mark_ends()?;
         }
         Ok(ended)
     }
@@ -252,8 +265,21 @@ impl IncrementalProducer {
         } else {
             Start::Begin
         };
-        self.folder.readers = ChannelReader::open_all(&*self.folder.log, &self.folder.spec, start)?;
-        self.folder.pending.clear();
+        let folder = &mut self.folder;
+        folder.high = match start {
+            Start::Tags(tags) => TopicPosition::high_from_tags(tags, &folder.spec.name)?
+                .map_or_else(Vec::new, |high| high.next),
+            Start::Begin => Vec::new(),
+        };
+        folder.readers = ChannelReader::open_all(&*folder.log, &folder.spec, start)?;
+        let swept = folder
+            .readers
+            .iter()
+            .find(|reader| reader.channel == Channel::Sweep);
+        folder.sweeps = Sweeps::new(swept.map_or(0, |reader| reader.position().next.len()));
+        folder.pending.clear();
+        self.publisher.drop_population();
+        self.first_read = None;
         self.pending_cycles = 0;
         self.settled = self.folder.position_tags();
         self.mark_ends()?;
@@ -274,6 +300,10 @@ impl IncrementalProducer {
     fn report(&mut self, ended: Ended) {
         let failed = matches!(ended, Ended::RolledBack(_) | Ended::Failed(_));
         let counts = std::mem::take(&mut self.folder.counts);
+        let is_first = self.publisher.state().is_none();
+        let awaited = self.first_read.filter(|_| is_first);
+        let awaited = awaited.is_some_and(|first| self.folder.awaits_sweep(first));
+        let sweeps = self.folder.sweeps.progress(awaited);
         let mut progress = self.lock_progress();
         progress.version = self.publisher.version();
         if !failed {
@@ -289,6 +319,7 @@ impl IncrementalProducer {
         progress.loading = None;
         progress.pending = self.folder.pending.len();
         let position = |reader: &ChannelReader| (reader.channel, reader.position().next);
+        progress.sweeps = sweeps;
         progress.position = self.folder.readers.iter().map(position).collect();
     }
 
@@ -303,6 +334,8 @@ struct Publishing<'a> {
     records_max: u64,
     fold_is_due: bool,
     settled: &'a mut BTreeMap<String, String>,
+    first_read: &'a mut Option<(i64, i64)>,
+    now_ms: i64,
     progress: &'a Mutex<Progress>,
 }
 
@@ -310,30 +343,49 @@ impl Publishing<'_> {
     fn populate(&mut self, folder: &mut Folder, write: &mut WriteState) -> Result<Populated> {
         let progress = self.progress;
         let is_first = self.is_first;
+        let started = Instant::now();
         folder.fold(write, self.records_max, &mut |read, left| {
             if is_first {
                 let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
                 progress.loading = Some((read, read + left));
             }
         })?;
+        if is_first {
+            let first_read = *self.first_read.get_or_insert_with(|| {
+                let took_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+                (self.now_ms.saturating_add(took_ms), took_ms)
+            });
+            if folder.awaits_sweep(first_read) {
+                return Ok(Populated {
+                    continues: true,
+                    ..Populated::default()
+                });
+            }
+        }
         let position = folder.position_tags();
-        let has_keys = folder.pending.values().any(|origin| !origin.deleted);
+        let has_keys = folder.pending.values().any(|news| !news.origin.deleted);
         let publishes = if self.is_first {
             // Deletes alone are no content.
             has_keys || folder.spec.allow_empty
         } else {
-            folder.counts.changed > 0 || (self.fold_is_due && !folder.pending.is_empty())
+            let changed = folder.counts.changed + folder.counts.swept;
+            changed > 0 || (self.fold_is_due && !folder.pending.is_empty())
         };
         if publishes {
             folder.write_pending(write)?;
         } else if folder.pending.is_empty() {
             self.settled.clone_from(&position);
         }
+        let sweeps = folder.sweeps_tag();
+        let with_sweeps = |mut tags: BTreeMap<_, _>| {
+            tags.extend(sweeps.clone());
+            tags
+        };
         Ok(Populated {
-            tags: position,
-            confirm_tags: self.settled.clone(),
+            tags: with_sweeps(position),
+            confirm_tags: with_sweeps(self.settled.clone()),
             metadata: metadata(&folder.counts),
-            defer_internal: false,
+            ..Populated::default()
         })
     }
 }
@@ -343,6 +395,7 @@ fn metadata(counts: &RecordCounts) -> BTreeMap<String, String> {
         ("records.read", counts.read),
         ("records.changed", counts.changed),
         ("records.dead", counts.dead),
+        ("records.swept", counts.swept),
     ]
     .map(|(name, count)| (name.to_owned(), count.to_string()))
     .into()

@@ -119,6 +119,11 @@ impl ChannelReader {
         Ok(now.partitions > known.partitions)
     }
 
+    /// How long the topic's deletes can be read, in milliseconds.
+    pub(super) fn retention_ms(&self) -> i64 {
+        self.consumer.topic().delete_retention_ms
+    }
+
     /// Offsets between the position and the mark.
     pub(super) fn behind(&self) -> u64 {
         let left = |(next, until): (&changelog::Position, &i64)| {
