@@ -88,8 +88,31 @@ impl Batch {
     /// # Errors
     /// [`Error::Corrupt`] where a part is too long for the encoding (4 GiB; header names 64 KiB).
     pub fn push(&mut self, partition: u32, offset: i64, record: &NewRecord) -> Result<()> {
+        self.push_parts(
+            partition,
+            offset,
+            record.timestamp_ms,
+            record.key.as_deref(),
+            record.value.as_deref(),
+            headers(record),
+        )
+    }
+
+    /// Appends a record from its parts, as a back end finds them in its own memory.
+    ///
+    /// # Errors
+    /// As for [`push`](Self::push).
+    pub(crate) fn push_parts<'a>(
+        &mut self,
+        partition: u32,
+        offset: i64,
+        timestamp_ms: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<()> {
         let start = self.bytes.len();
-        if let Err(error) = encode(record, &mut self.bytes) {
+        if let Err(error) = encode_parts(timestamp_ms, key, value, headers, &mut self.bytes) {
             self.bytes.truncate(start);
             return Err(error);
         }
@@ -197,7 +220,7 @@ impl<'a> RecordRef<'a> {
 }
 
 /// The size of a record as the limits count it.
-fn record_bytes(record: &NewRecord) -> usize {
+pub(crate) fn record_bytes(record: &NewRecord) -> usize {
     let part = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
     let headers: usize = record
         .headers
@@ -224,44 +247,62 @@ pub(crate) fn check_size(topic: &str, index: usize, record: &NewRecord) -> Resul
 
 /// Appends the encoding of `record` to `out`.
 pub(crate) fn encode(record: &NewRecord, out: &mut Vec<u8>) -> Result<()> {
-    let too_long = |what: &str| Error::Corrupt {
-        what: format!("a record's {what}"),
-        detail: "too long".to_owned(),
-    };
-    let length = |part: Option<&[u8]>, what: &str| match part {
+    encode_parts(
+        record.timestamp_ms,
+        record.key.as_deref(),
+        record.value.as_deref(),
+        headers(record),
+        out,
+    )
+}
+
+fn headers(record: &NewRecord) -> impl Iterator<Item = (&str, &[u8])> {
+    let headers = record.headers.iter();
+    headers.map(|(name, value)| (name.as_str(), value.as_slice()))
+}
+
+fn encode_parts<'a>(
+    timestamp_ms: i64,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let start = out.len();
+    out.extend_from_slice(&timestamp_ms.to_le_bytes());
+    out.extend_from_slice(&optional_length(key, "key")?.to_le_bytes());
+    out.extend_from_slice(&optional_length(value, "value")?.to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
+    for (name, value) in headers {
+        let name_len = u16::try_from(name.len()).map_err(|_| too_long("header name"))?;
+        out.extend_from_slice(&name_len.to_le_bytes());
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(&optional_length(Some(value), "header")?.to_le_bytes());
+        out.extend_from_slice(value);
+    }
+    let headers = out.len() - start - FIXED_BYTES;
+    let headers = u32::try_from(headers).map_err(|_| too_long("headers"))?;
+    out[start + FIXED_BYTES - 4..start + FIXED_BYTES].copy_from_slice(&headers.to_le_bytes());
+    out.extend_from_slice(key.unwrap_or_default());
+    out.extend_from_slice(value.unwrap_or_default());
+    Ok(())
+}
+
+fn optional_length(part: Option<&[u8]>, what: &str) -> Result<u32> {
+    match part {
         None => Ok(NONE),
         Some(bytes) => u32::try_from(bytes.len())
             .ok()
             .filter(|&n| n != NONE)
             .ok_or_else(|| too_long(what)),
-    };
-    let (key, value) = (record.key.as_deref(), record.value.as_deref());
-    out.extend_from_slice(&record.timestamp_ms.to_le_bytes());
-    out.extend_from_slice(&length(key, "key")?.to_le_bytes());
-    out.extend_from_slice(&length(value, "value")?.to_le_bytes());
-    let headers: usize = record
-        .headers
-        .iter()
-        .map(|(name, value)| 6 + name.len() + value.len())
-        .sum();
-    out.extend_from_slice(
-        &u32::try_from(headers)
-            .map_err(|_| too_long("headers"))?
-            .to_le_bytes(),
-    );
-    for (name, value) in &record.headers {
-        out.extend_from_slice(
-            &u16::try_from(name.len())
-                .map_err(|_| too_long("header name"))?
-                .to_le_bytes(),
-        );
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(&length(Some(value), "header")?.to_le_bytes());
-        out.extend_from_slice(value);
     }
-    out.extend_from_slice(key.unwrap_or_default());
-    out.extend_from_slice(value.unwrap_or_default());
-    Ok(())
+}
+
+fn too_long(what: &str) -> Error {
+    Error::Corrupt {
+        what: format!("a record's {what}"),
+        detail: "too long".to_owned(),
+    }
 }
 
 /// The key and whether there is a value, without copying: what compaction needs of a stored record.

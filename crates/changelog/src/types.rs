@@ -1,5 +1,6 @@
 //! The values that cross the traits: topics, positions and records, with the meaning that Kafka gives them.
 
+use crate::error::Refusal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -63,6 +64,18 @@ impl TopicSpec {
         }
     }
 
+    /// Refuses what can't be made, as Kafka does.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        let reason = if self.partitions == 0 || self.partitions > 10_000 {
+            "a topic has 1 to 10000 partitions"
+        } else if self.delete_retention_ms < 0 {
+            "the retention of deletes is not negative"
+        } else {
+            return check_topic_name(&self.name);
+        };
+        Err(invalid(&self.name, reason))
+    }
+
     /// A topic that keeps the last record of each key.
     #[must_use]
     pub fn compacted(name: &str, partitions: u32) -> Self {
@@ -70,6 +83,24 @@ impl TopicSpec {
             compacted: true,
             ..Self::new(name, partitions)
         }
+    }
+}
+
+/// Refuses a name that no topic can have.
+pub(crate) fn check_topic_name(name: &str) -> Result<(), Refusal> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if (1..=249).contains(&name.len()) && name.bytes().all(legal) && !matches!(name, "." | "..") {
+        return Ok(());
+    }
+    let reason =
+        "a name has 1 to 249 of the characters a-z A-Z 0-9 . _ - and is neither \".\" nor \"..\"";
+    Err(invalid(name, reason))
+}
+
+fn invalid(name: &str, reason: &str) -> Refusal {
+    Refusal::InvalidTopic {
+        topic: name.to_owned(),
+        reason: reason.to_owned(),
     }
 }
 

@@ -254,37 +254,9 @@ fn choose_partition(state: &mut TopicState, index: usize, record: &NewRecord) ->
     }
 }
 
-fn check_spec(spec: &TopicSpec) -> Result<()> {
-    let TopicSpec {
-        name,
-        partitions,
-        delete_retention_ms,
-        ..
-    } = spec;
-    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    let reason = if name.is_empty()
-        || name.len() > 249
-        || !name.bytes().all(legal)
-        || matches!(&**name, "." | "..")
-    {
-        "a name has 1 to 249 of the characters a-z A-Z 0-9 . _ - and is neither \".\" nor \"..\""
-    } else if *partitions == 0 || *partitions > 10_000 {
-        "a topic has 1 to 10000 partitions"
-    } else if *delete_retention_ms < 0 {
-        "the retention of deletes is not negative"
-    } else {
-        return Ok(());
-    };
-    Err(Refusal::InvalidTopic {
-        topic: name.clone(),
-        reason: reason.to_owned(),
-    }
-    .into())
-}
-
 impl ChangeLog for EmbeddedLog {
     fn create_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
-        check_spec(spec)?;
+        spec.check()?;
         let inner = &self.inner;
         let _changes = inner.changes.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.lookup(&spec.name).is_some() {
@@ -353,7 +325,7 @@ impl ChangeLog for EmbeddedLog {
             .into());
         }
         meta.spec.partitions = partitions;
-        check_spec(&meta.spec)?;
+        meta.spec.check()?;
         let mut batch = WriteBatch::default();
         inner.store.put_topic(&mut batch, &meta)?;
         inner.store.write(batch, true)?;
