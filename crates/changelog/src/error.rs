@@ -2,8 +2,10 @@
 //! the rest is for the operator.
 
 use crate::types::TopicId;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The result of a call on a log.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -110,6 +112,51 @@ pub enum Error {
         /// What RocksDB says.
         source: rocksdb::Error,
     },
+    /// Options for a Kafka cluster that can't work.
+    #[error("the Kafka option {property}: {detail}")]
+    KafkaOptions {
+        /// The option or property.
+        property: String,
+        /// What is wrong, and what to do.
+        detail: String,
+    },
+    /// Kafka's brokers don't let us in.
+    #[error(
+        "the Kafka brokers at {bootstrap} refuse us: {reason}; check user, password and certificates (docs/kafka.md)"
+    )]
+    KafkaRefused {
+        /// The brokers asked.
+        bootstrap: String,
+        /// What librdkafka says.
+        reason: String,
+    },
+    /// No broker of Kafka's answered for the whole budget. Where it was an append, the records may be there or not.
+    #[error(
+        "{action} {what}: the Kafka brokers at {bootstrap} did not answer for {} s: {detail}; this goes on as soon as they do, when it is tried again",
+        waited.as_secs()
+    )]
+    KafkaUnreachable {
+        /// What was being done: "append to topic".
+        action: &'static str,
+        /// To what.
+        what: String,
+        /// The brokers that were asked first.
+        bootstrap: String,
+        /// How long it was tried.
+        waited: Duration,
+        /// What librdkafka says.
+        detail: String,
+    },
+    /// Kafka said no, or librdkafka did.
+    #[error("{action} {what}: {source}{}", hint(source))]
+    Kafka {
+        /// What was being done: "create topic".
+        action: &'static str,
+        /// With what.
+        what: String,
+        /// What librdkafka says.
+        source: KafkaError,
+    },
     /// A file or socket could not be used.
     #[error("{action} {}: {source}", path.display())]
     Io {
@@ -173,7 +220,44 @@ pub enum Error {
     Closed,
 }
 
+/// The code of an error, of answers to an admin client too (which rdkafka's own function leaves out).
+pub(crate) fn kafka_code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
+    }
+}
+
+/// What to do about an answer of Kafka's, where that is not plain from its words.
+fn hint(error: &KafkaError) -> &'static str {
+    use RDKafkaErrorCode as Code;
+    match kafka_code(error) {
+        Some(
+            Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed,
+        ) => "; docs/kafka.md lists the rights that this user needs",
+        Some(Code::PolicyViolation) => {
+            "; a policy of the brokers forbids it: a compacted topic, for one, can't be truncated"
+        }
+        Some(Code::UnsupportedVersion) => "; brokers have to be of version 2.8 or newer",
+        Some(Code::InvalidReplicationFactor) => {
+            "; there are fewer brokers than copies were asked for (option replication)"
+        }
+        _ => "",
+    }
+}
+
 impl Error {
+    pub(crate) fn kafka(action: &'static str, what: &str, source: KafkaError) -> Self {
+        Self::Kafka {
+            action,
+            what: what.to_owned(),
+            source,
+        }
+    }
+
     /// The refusal, if it is one.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {

@@ -4,6 +4,7 @@
 //! systems, dead letters, commands of the registry. The traits say what Kafka does, in Kafka's words, so that a
 //! back end can be swapped without a line changing above; [`conformance`] is the suite that each back end passes.
 //!
+//! * [`KafkaLog`] is the log on a Kafka cluster.
 //! * [`EmbeddedLog`] keeps the log in a directory, on RocksDB.
 //! * [`RemoteLog`] uses the embedded log of another process, over the Unix socket that its owner serves.
 //! * [`socket`] is the request/response protocol of that socket; other services can be put on the same one.
@@ -14,6 +15,7 @@ mod batch;
 pub mod conformance;
 mod embedded;
 mod error;
+mod kafka;
 mod partitioner;
 mod remote;
 pub mod socket;
@@ -22,6 +24,7 @@ mod types;
 pub use batch::{Batch, RecordRef};
 pub use embedded::{EmbeddedLog, EmbeddedOptions};
 pub use error::{Error, Refusal, Result};
+pub use kafka::{KafkaLog, KafkaOptions, KafkaSasl, KafkaTls};
 pub use partitioner::{murmur2, partition_for_key};
 pub use remote::{LogService, RemoteLog};
 pub use types::{
@@ -109,8 +112,9 @@ pub trait Consumer: Send {
     ///
     /// # Errors
     /// [`Refusal::TopicRecreated`] or [`Refusal::UnknownTopic`] when the topic is no longer the one that was opened;
-    /// [`Refusal::OffsetOutOfRange`] when records not yet read were truncated; [`Error::Corrupt`] for bytes on disk
-    /// or wire that are not ours.
+    /// [`Refusal::OffsetOutOfRange`] when records not yet read were truncated (a back end may first hand out what it had
+    /// fetched before); [`Error::Corrupt`] for bytes on disk or wire that are not ours. Nothing is lost by an error: the
+    /// next poll begins where this one did.
     fn poll(&mut self, batch: &mut Batch, limit: PollLimit, timeout: Duration) -> Result<usize>;
 
     /// Where the reader stands: all that is below was delivered or does not exist (any more). It passes over gaps:
