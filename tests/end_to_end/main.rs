@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod crash;
 mod determinism;
+mod roles;
 mod scenario;
 mod stock_hollow;
 mod support;

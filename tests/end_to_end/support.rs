@@ -116,6 +116,11 @@ impl Demo {
             .to_owned()
     }
 
+    /// Keeps the directory open, so that processes that use it may come and go.
+    pub(crate) fn keep_open(&self) -> registry::embedded::Home {
+        registry::embedded::open(self.path()).unwrap()
+    }
+
     /// Where the blobs of a dataset lie.
     pub(crate) fn blobs(&self, dataset: &str) -> PathBuf {
         self.path().join("blobs/prod").join(dataset)

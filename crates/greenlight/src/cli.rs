@@ -3,11 +3,13 @@
 //! Each command has its arguments, with the help that teaches them, in its own file under `commands/`, so that the folder
 //! tree is the command tree.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{completions, demo, diff, pin, sample, show, versions, why};
+use crate::commands::{
+    completions, demo, diff, evaluate, pin, produce, sample, show, versions, why,
+};
 use crate::connect::{Connected, Deployment, Use};
 use crate::error::Result;
 
@@ -58,7 +60,12 @@ pub(crate) struct Globals {
 impl Globals {
     /// The deployment that file and flags name together.
     pub(crate) fn deployment(&self) -> Result<Deployment> {
-        let mut deployment = match &self.deployment {
+        self.deployment_or(None)
+    }
+
+    /// As [`deployment`](Self::deployment), with the file that counts where the command line names none.
+    pub(crate) fn deployment_or(&self, file: Option<&Path>) -> Result<Deployment> {
+        let mut deployment = match self.deployment.as_deref().or(file) {
             Some(file) => Deployment::load(file)?,
             None => Deployment::default(),
         };
@@ -74,11 +81,22 @@ impl Globals {
     }
 }
 
+impl Command {
+    /// Whether it is a role: a process that runs until it is told to stop, watched by its log.
+    pub(crate) fn is_role(&self) -> bool {
+        matches!(self, Self::Produce(_) | Self::Evaluate(_))
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the whole system in one process, on the real catalogue.
     Demo(demo::Arguments),
+    /// Run producers: fold change records into datasets until told to stop.
+    Produce(produce::Arguments),
+    /// Run the gatekeeper: evaluate every video in every country until told to stop.
+    Evaluate(evaluate::Arguments),
     /// Who owns the directory, every dataset's version, age, pins and dead letters.
     Status,
     /// The datasets: newest version, records, size.

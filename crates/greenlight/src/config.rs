@@ -111,15 +111,26 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> Result<T> {
     parse(path, &text)
 }
 
+/// The line of a place in a configuration file.
+pub(crate) fn line_of(path: &Path, place: usize) -> Option<usize> {
+    let text = fs::read_to_string(path).ok()?;
+    Some(line_at(&text, place))
+}
+
+fn line_at(text: &str, place: usize) -> usize {
+    text.bytes()
+        .take(place)
+        .filter(|&byte| byte == b'\n')
+        .count()
+        + 1
+}
+
 /// Parses the text of a configuration file; mistakes are told with file and line.
 fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
-    toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        Error::Config {
-            path: path.to_owned(),
-            line: before.map(|before| before.matches('\n').count() + 1),
-            message: error.message().to_owned(),
-        }
+    toml::from_str(text).map_err(|error| Error::Config {
+        path: path.to_owned(),
+        line: error.span().map(|span| line_at(text, span.start)),
+        message: error.message().to_owned(),
     })
 }
 

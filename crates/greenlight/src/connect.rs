@@ -19,6 +19,7 @@ use registry::embedded::{self, Role};
 use registry::{DatasetInfo, DatasetName, Registry, Scope, Version};
 
 pub(crate) use deployment::Deployment;
+pub(crate) use text::Text;
 
 use crate::config::{Config, ConfigFiles};
 use crate::error::{Error, Result};
@@ -84,6 +85,19 @@ impl Connected {
     /// Whether another process owns the embedded directory.
     pub(crate) fn is_client(&self) -> bool {
         self.home.role() == Role::Client
+    }
+
+    /// Fails where another process served the embedded directory and is gone.
+    pub(crate) fn check_owner(&self) -> Result<()> {
+        if !self.is_client() {
+            return Ok(());
+        }
+        match self.registry.datasets() {
+            Err(error) if error.is_owner_gone() => {
+                Err(Error::OwnerGone(self.directory().to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The embedded directory.

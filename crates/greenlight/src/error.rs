@@ -66,6 +66,18 @@ pub(crate) enum Error {
         dataset: DatasetName,
         reason: String,
     },
+    #[error("{}", .0.join("; "))]
+    Lost(Vec<String>),
+    #[error("told to stop, but the cycles of {} did not end in time", .0.join(", "))]
+    Busy(Vec<String>),
+    #[error("the process that owned {} is gone", .0.display())]
+    OwnerGone(PathBuf),
+    #[error("serve health and metrics at {address}: {source}")]
+    Listen { address: String, source: io::Error },
+    #[error("set up metrics")]
+    Metrics(#[source] metrics_exporter_prometheus::BuildError),
+    #[error("start a thread")]
+    Spawn(#[source] io::Error),
     #[error("handle signals")]
     Signals(#[source] ctrlc::Error),
     #[error("the {0} thread ended unexpectedly")]
@@ -77,10 +89,37 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Whether another process has taken the dataset over: this one must stop.
+    pub(crate) fn is_lost(&self) -> bool {
+        match self {
+            Self::Dataset(error) => error.is_lost(),
+            Self::Ingest(error) => error.is_lost(),
+            Self::Gatekeeper(error) => error.is_lost(),
+            _ => false,
+        }
+    }
+
+    /// The error with what caused it, on one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            let cause = error.to_string();
+            if !text.contains(&cause) {
+                text = format!("{text}: {cause}");
+            }
+            source = error.source();
+        }
+        text
+    }
+
     /// What to do next, where the message alone doesn't say it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::NoData(_) => Some("run `greenlight demo` first, or name its directory with --dir".to_owned()),
+            Self::Lost(_) => Some("nothing was forked or lost; start this process again to let it stand by for the new owner".to_owned()),
+            Self::Busy(_) => Some("their ownership ends by silence, and the next owner goes on where they stood".to_owned()),
+            Self::OwnerGone(_) => Some("start this process again: it becomes the owner, or uses the new one".to_owned()),
             Self::UnknownDataset(_) => Some("`greenlight datasets` lists them".to_owned()),
             Self::NothingAnnounced(_) => {
                 Some("its producer has not published anything: `greenlight demo` runs it, `greenlight status` shows how far it is".to_owned())

@@ -75,15 +75,7 @@ pub(crate) fn print_line(line: &dyn fmt::Display) -> Result<(), Error> {
 
 /// Prints an error and what to do about it to standard error.
 pub(crate) fn print_error(error: &Error, json: bool) {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
-        }
-        source = cause.source();
-    }
+    let message = error.with_causes();
     if json {
         eprintln!(
             "{}",

@@ -4,7 +4,9 @@ pub(crate) mod completions;
 mod datasets;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod evaluate;
 pub(crate) mod pin;
+pub(crate) mod produce;
 pub(crate) mod sample;
 pub(crate) mod show;
 mod status;
@@ -21,6 +23,8 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode> {
     let globals = &cli.globals;
     match &cli.command {
         Command::Demo(arguments) => demo::run(globals, arguments)?,
+        Command::Produce(arguments) => produce::run(globals, arguments)?,
+        Command::Evaluate(arguments) => evaluate::run(globals, arguments)?,
         Command::Status => status::run(globals)?,
         Command::Datasets => datasets::run(globals)?,
         Command::Versions(arguments) => versions::run(globals, arguments)?,

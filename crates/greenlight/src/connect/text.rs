@@ -14,9 +14,20 @@ use serde::{Deserialize, Deserializer};
 pub(crate) struct Text(String);
 
 impl Text {
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The text as a path; a relative one is taken from `base`.
     pub(crate) fn path(&self, base: &Path) -> PathBuf {
         base.join(&self.0)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
     }
 }
 

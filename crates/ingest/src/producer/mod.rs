@@ -195,6 +195,20 @@ impl IncrementalProducer {
         outcome
     }
 
+    /// Set it, from any thread, to let a cycle that still reads stop and roll back.
+    #[must_use]
+    pub fn interrupt(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.folder.stop)
+    }
+
+    /// Gives up the ownership, so that the next owner need not wait. `now_ms` as in [`cycle`](Self::cycle).
+    ///
+    /// # Errors
+    /// [`Error::Dataset`]: the ownership was lost before, or the registry can't be reached.
+    pub fn resign(self, now_ms: i64) -> Result<()> {
+        Ok(self.publisher.resign(now_ms)?)
+    }
+
     fn run_cycle(&mut self, now_ms: i64) -> Result<Ended> {
         self.publisher.recover(now_ms)?;
         if self.needs_reset {

@@ -8,8 +8,8 @@ use greenlight::scenario::{Feeder, Round, Scenario, Topic};
 use ingest::DatasetSpec;
 
 use super::progress;
-use super::roles::Stop;
 use crate::error::Result;
+use crate::stop::Stop;
 
 /// In how many cuts a round of changes is fed to a running demo, one per cadence.
 const CUTS_PER_ROUND: u64 = 20;

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use ingest::ProducerThread;
 
 use super::feed::Feed;
-use super::roles::{Roles, Stop};
+use super::roles::Roles;
 use super::{progress, summary};
 use crate::error::{Error, Result};
+use crate::stop::Stop;
 
 /// Runs until asked to stop.
 pub(super) fn run(

@@ -19,13 +19,14 @@ use greenlight::scenario::Scenario;
 
 use clock::Clock;
 use feed::Feed;
-use roles::{Roles, Stop};
+use roles::Roles;
 
 use crate::cli::Globals;
 use crate::config::ConfigFiles;
 use crate::connect::{Connected, Use};
 use crate::error::{Error, Result};
 use crate::output::{self, Instant};
+use crate::stop::Stop;
 
 /// Arguments of `greenlight demo`.
 #[derive(Debug, Args)]

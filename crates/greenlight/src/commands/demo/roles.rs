@@ -1,8 +1,8 @@
-//! The roles of the demo and how they are stopped: ten producers and a gatekeeper over one log, registry and store.
+//! The roles of the demo: ten producers and a gatekeeper over one log, registry and store.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dataset::{PublisherOptions, Snapshots};
 use gatekeeper::{Gatekeeper, GatekeeperOptions};
@@ -12,64 +12,10 @@ use super::clock::Clock;
 use super::progress;
 use crate::connect::Connected;
 use crate::error::{Error, Result};
+use crate::roles::evaluate::CODE_REVISION;
 
 /// The owner's name of all datasets: a demo that was killed and started again takes over at once.
 const OWNER: &str = "demo";
-
-/// Asks all threads to stop, and wakes them where they wait.
-#[derive(Clone, Default)]
-pub(super) struct Stop {
-    inner: Arc<(Mutex<bool>, Condvar)>,
-}
-
-impl Stop {
-    /// A stop that is asked for by SIGINT or SIGTERM; a second signal ends the process at once.
-    pub(super) fn on_signals() -> Result<Self> {
-        let stop = Self::default();
-        let signalled = stop.clone();
-        ctrlc::set_handler(move || {
-            if signalled.is_set() {
-                std::process::exit(130);
-            }
-            eprintln!("\nstopping: the cycles under way end first; once more stops at once");
-            signalled.set();
-        })
-        .map_err(Error::Signals)?;
-        Ok(stop)
-    }
-
-    /// Asks to stop.
-    pub(super) fn set(&self) {
-        *self.lock() = true;
-        self.inner.1.notify_all();
-    }
-
-    /// Whether somebody asked to stop.
-    pub(super) fn is_set(&self) -> bool {
-        *self.lock()
-    }
-
-    /// Waits until `due`, or until somebody asks to stop.
-    pub(super) fn wait_until(&self, due: Instant) {
-        let mut stopped = self.lock();
-        while !*stopped {
-            let left = due.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            stopped = self
-                .inner
-                .1
-                .wait_timeout(stopped, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.inner.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The roles, opened where they stood.
 pub(super) struct Roles {
@@ -110,8 +56,7 @@ impl Roles {
             output: "prod/liveness".parse()?,
             follow: None,
             configuration: connected.rules.clone(),
-            code_revision: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"))
-                .to_owned(),
+            code_revision: CODE_REVISION.to_owned(),
             publisher: options,
         };
         let gatekeeper = Gatekeeper::open(options, &connected.store, &connected.registry, now_ms)?;

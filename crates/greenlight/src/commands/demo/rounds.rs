@@ -2,9 +2,10 @@
 //! writes is a function of the scenario.
 
 use super::feed::Feed;
-use super::roles::{Roles, Stop};
+use super::roles::Roles;
 use super::summary;
 use crate::error::Result;
+use crate::stop::Stop;
 
 /// Folds and evaluates the base, which is in the log, and then the changes, round by round.
 pub(super) fn run(roles: &mut Roles, feed: &mut Feed<'_>, json: bool, stop: &Stop) -> Result<()> {

@@ -1,0 +1,80 @@
+//! The roles: processes that run until they are told to stop, one thread of work for each dataset.
+//!
+//! Every dataset stands on its own: its thread waits for its ownership, opens it, works by its cadence, and begins again when
+//! something is wrong with it. What is stuck or broken delays nothing but itself. A process that is told to stop ends the
+//! cycles under way and resigns, so that the next owner need not wait.
+
+mod board;
+mod http;
+mod metrics;
+mod settings;
+mod worker;
+
+pub(crate) mod evaluate;
+pub(crate) mod produce;
+
+use std::time::{Duration, Instant};
+
+use board::{Board, State};
+use settings::Process;
+use worker::{Duty, Worker};
+
+use crate::connect::Connected;
+use crate::error::{Error, Result};
+use crate::stop::Stop;
+
+/// How often the process looks whether it is still of use.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Runs a process with these duties until it is told to stop, or has nothing left to do.
+///
+/// # Errors
+/// [`Error::Lost`] where another process has taken a dataset over; [`Error::Busy`] where a cycle did not end in time.
+fn run(process: &Process, connected: &Connected, duties: Vec<Duty>) -> Result<()> {
+    let stop = Stop::on_signals()?;
+    let board = Board::new(process.stuck_after());
+    for duty in &duties {
+        board.set(&duty.dataset, State::Starting, None);
+    }
+    let server = http::Server::start(process.listen(), board.clone(), metrics::install()?)?;
+    tracing::info!(name = process.name(), listen = %server.address(), datasets = duties.len(), "started");
+    let workers = duties
+        .into_iter()
+        .map(|duty| Worker::start(duty, process, &board, stop.clone()))
+        .collect::<Result<Vec<_>>>()?;
+    let mut gone = Ok(());
+    while !stop.is_set() && !workers.iter().all(Worker::is_finished) {
+        stop.wait_until(Instant::now() + LOOK_EVERY);
+        gone = connected.check_owner();
+        if gone.is_err() {
+            break;
+        }
+    }
+    stop.set();
+    workers.iter().for_each(Worker::interrupt);
+    let deadline = Instant::now() + process.stop_grace();
+    while !workers.iter().all(Worker::is_finished) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    gone?;
+    let busy: Vec<String> = workers
+        .iter()
+        .filter(|worker| !worker.is_finished())
+        .map(|worker| worker.dataset().to_string())
+        .collect();
+    if !busy.is_empty() {
+        return Err(Error::Busy(busy));
+    }
+    let lost: Vec<String> = board
+        .rows()
+        .into_iter()
+        .filter(|row| row.state == State::Lost)
+        .filter_map(|row| row.detail)
+        .collect();
+    if lost.is_empty() {
+        tracing::info!(name = process.name(), "stopped");
+        Ok(())
+    } else {
+        Err(Error::Lost(lost))
+    }
+}
