@@ -30,6 +30,14 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file can't be written.
+    #[error("write {}: {source}", path.display())]
+    WriteFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// An Avro schema is not usable.
     #[error("the Avro schema {source_name}: {reason}")]
     Schema {
@@ -110,8 +118,24 @@ pub enum Error {
         /// What it says.
         source: hollow::Error,
     },
-    /// The producer was told to stop in the middle of a cycle.
-    #[error("the producer was told to stop")]
+    /// A source of a sweep can't be read as it should be. The sweep has no end marker then, and deletes nothing.
+    #[error("{name}: {reason}")]
+    Source {
+        /// The source.
+        name: String,
+        /// Where in it, and what is wrong.
+        reason: String,
+    },
+    /// A sweep can't begin or go on.
+    #[error("sweep of {dataset}: {reason}")]
+    Sweep {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Why.
+        reason: String,
+    },
+    /// A producer was told to stop in the middle of a cycle, or a sweeper in the middle of a sweep.
+    #[error("told to stop")]
     Stopped,
     /// A thread can't be started.
     #[error("start a thread: {0}")]

@@ -2,6 +2,7 @@
 
 use super::schema::{Node, RecordNode};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 type Encoded = Result<(), String>;
 
@@ -108,6 +109,31 @@ pub(super) fn encode_record(record: &RecordNode, value: &Value, out: &mut Vec<u8
     {
         Some(key) => Err(format!("{} has no field {key:?}", record.name)),
         None => Ok(()),
+    }
+}
+
+/// The value that a text stands for. Empty is null where that is allowed; lists, maps and records are JSON.
+pub(super) fn parse_cell(node: &Node, text: &str) -> Result<Value, String> {
+    let unfit = || format!("{text:?} is no {}", node.kind());
+    match node {
+        Node::Null => text.is_empty().then_some(Value::Null).ok_or_else(unfit),
+        Node::Boolean => text.parse().map(Value::Bool).map_err(|_| unfit()),
+        Node::Int | Node::Long => text.parse::<i64>().map(Value::from).map_err(|_| unfit()),
+        Node::Float | Node::Double => text.parse::<f64>().map(Value::from).map_err(|_| unfit()),
+        Node::Bytes | Node::String | Node::Fixed { .. } | Node::Enum { .. } => {
+            Ok(Value::from(text))
+        }
+        Node::Array { .. } | Node::Map { .. } | Node::Record(_) => {
+            serde_json::from_str(text).map_err(|error| format!("{}: {error}", unfit()))
+        }
+        Node::Union(branches) => {
+            let is_null = |branch: &&Arc<Node>| matches!(***branch, Node::Null);
+            if text.is_empty() && branches.iter().any(|branch| is_null(&branch)) {
+                return Ok(Value::Null);
+            }
+            let branch = branches.iter().find(|branch| !is_null(branch));
+            parse_cell(branch.ok_or_else(unfit)?, text)
+        }
     }
 }
 

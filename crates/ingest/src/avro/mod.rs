@@ -45,5 +45,19 @@ impl AvroSchema {
     }
 }
 
+impl AvroSchema {
+    /// Whether the root record has a field of that name.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        self.root.fields.iter().any(|field| field.name == name)
+    }
+
+    /// The value of a field that a text stands for, as in a cell of a table.
+    pub(crate) fn cell(&self, name: &str, text: &str) -> std::result::Result<Value, String> {
+        let field = self.root.fields.iter().find(|field| field.name == name);
+        let field = field.ok_or_else(|| format!("the schema has no field {name:?}"))?;
+        encode::parse_cell(&field.node, text)
+    }
+}
+
 #[cfg(test)]
 mod tests;

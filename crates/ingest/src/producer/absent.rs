@@ -10,13 +10,13 @@ use hollow::write::WriteState;
 
 /// What a sweep did not find.
 #[derive(Default)]
-struct Absent {
+pub(super) struct Absent {
     /// How many keys.
-    count: u64,
+    pub(super) count: u64,
     /// Their canonical forms with their source versions; of no use where there are more than may be deleted.
     keys: Vec<(Box<[u8]>, i64)>,
     /// How many keys there are in all.
-    of: u64,
+    pub(super) of: u64,
 }
 
 impl Folder {
@@ -65,7 +65,7 @@ impl Folder {
         let as_of = sweep.as_of;
         let mut absent = self.absent(number, as_of, write);
         let share = self.spec.sweep_delete_share_max;
-        if absent.count > confirmed && exceeds(absent.count, absent.of, share) {
+        if absent.count > confirmed && absent.exceeds(share) {
             self.sweeps.hold(number, absent.count, absent.of);
             return Ok(());
         }
@@ -113,7 +113,7 @@ impl Folder {
     }
 
     /// The keys that the sweep of that number did not find and whose source version is at most `as_of`.
-    fn absent(&self, number: u32, as_of: i64, write: &WriteState) -> Absent {
+    pub(super) fn absent(&self, number: u32, as_of: i64, write: &WriteState) -> Absent {
         let mut absent = Absent::default();
         let mut visit = |key: &[u8], origin: &Origin, stamp: u32| {
             if origin.deleted {
@@ -140,11 +140,13 @@ impl Folder {
     }
 }
 
-/// Whether `count` is more than that share of `of`.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a share of more than 2^53 keys may be off by one"
-)]
-fn exceeds(count: u64, of: u64, share: f64) -> bool {
-    count as f64 > of as f64 * share
+impl Absent {
+    /// Whether it is more than that share of the keys.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a share of more than 2^53 keys may be off by one"
+    )]
+    pub(super) fn exceeds(&self, share: f64) -> bool {
+        self.count as f64 > self.of as f64 * share
+    }
 }

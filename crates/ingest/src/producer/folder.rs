@@ -91,7 +91,7 @@ impl Types {
 }
 
 /// What a record came to.
-enum Folded {
+pub(super) enum Folded {
     Control,
     Dropped(Decision),
     Applied { changed: bool, deleted: bool },
@@ -235,6 +235,27 @@ impl Folder {
             Err(Fault::Sink(error)) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Folds a record of `D.sweep` that nobody has read from there.
+    pub(super) fn try_sweep_record(
+        &mut self,
+        record: &RecordRef<'_>,
+        write: &mut WriteState,
+        types: &Types,
+    ) -> std::result::Result<Folded, Fault<Error>> {
+        self.try_record(record, Channel::Sweep, write, types)
+    }
+
+    /// The origin of a key.
+    pub(super) fn origin_of(
+        &self,
+        canonical_key: &[u8],
+        write: &WriteState,
+        types: &Types,
+    ) -> Option<Origin> {
+        let pending = self.pending.get(canonical_key).map(|news| news.origin);
+        pending.or_else(|| Some(committed_origin(write, types.fold, canonical_key)?.1))
     }
 
     fn try_record(

@@ -9,12 +9,14 @@
 //! [`ProducerOptions::publish_fold_after`] cycles; until then confirmations keep the position before it.
 
 mod absent;
+mod compare;
 mod folder;
 mod plans;
 mod reader;
 mod runner;
 mod sweeps;
 
+pub use compare::{Comparison, compare};
 pub use runner::ProducerThread;
 
 use crate::error::Result;
@@ -122,8 +124,7 @@ impl IncrementalProducer {
                 }
             }
         }
-        let mut types = spec.model.schemas().to_vec();
-        types.push(fold_schema());
+        let types = Self::types(&spec);
         let mut publishing = options.publisher.clone();
         publishing
             .write
@@ -153,6 +154,13 @@ impl IncrementalProducer {
         };
         producer.reset()?;
         Ok(producer)
+    }
+
+    /// The types of a dataset's states.
+    fn types(spec: &DatasetSpec) -> Vec<hollow::Schema> {
+        let mut types = spec.model.schemas().to_vec();
+        types.push(fold_schema());
+        types
     }
 
     /// Adds a guard; see [`Publisher::add_guard`].
