@@ -7,6 +7,7 @@ use std::time::Instant;
 use blobstore::BlobStore;
 use dataset::{Cycle, CycleKind, CycleOutcome, Guard, Populated, Publisher, PublisherOptions};
 use dataset::{DatasetName, Version, View};
+use hollow::write::WriteState;
 use liveness::{Configuration, Evaluator, Outcome, RULES};
 use registry::Registry;
 
@@ -328,14 +329,7 @@ impl Gatekeeper {
         };
         self.publisher
             .cycle(cycle, |write| {
-                let mut writer = Writer::new(write)?;
-                for &video in &difference.removed {
-                    writer.remove(video)?;
-                }
-                for &at in &difference.changed {
-                    let (video, outcome) = &verdicts[at];
-                    writer.put(*video, outcome)?;
-                }
+                write_difference(write, difference, verdicts)?;
                 Ok(populated)
             })
             .map_err(Error::publish)
@@ -382,6 +376,24 @@ pub(crate) fn read_verdicts(state: &hollow::ReadState) -> Verdicts {
         .collect();
     verdicts.sort_unstable_by_key(|&(video, _)| video);
     verdicts
+}
+
+/// Brings a state of `liveness` to other verdicts: the same calls in the same order, so that a replay
+/// writes the same bytes.
+pub(crate) fn write_difference(
+    write: &mut WriteState,
+    difference: &Difference,
+    verdicts: &Verdicts,
+) -> hollow::Result<()> {
+    let mut writer = Writer::new(write)?;
+    for &video in &difference.removed {
+        writer.remove(video)?;
+    }
+    for &at in &difference.changed {
+        let (video, outcome) = &verdicts[at];
+        writer.put(*video, outcome)?;
+    }
+    Ok(())
 }
 
 /// Measures phases; what it says goes into no state.

@@ -44,6 +44,12 @@ pub enum Error {
     /// A state of `liveness` could not be read or made.
     #[error("make a state of liveness")]
     Output(#[source] Box<hollow::Error>),
+    /// A blob of `liveness` could not be written to memory.
+    #[error("write a blob of liveness")]
+    Write(#[source] std::io::Error),
+    /// A blob of `liveness` could not be read.
+    #[error("read a blob of liveness")]
+    Store(#[source] blobstore::Error),
     /// The registry could not be asked.
     #[error("ask the registry")]
     Registry(#[source] Box<registry::Error>),
@@ -58,6 +64,22 @@ pub enum Error {
     NothingToFollow {
         /// What was to be followed.
         dataset: DatasetName,
+    },
+    /// Nothing was announced yet at an instant.
+    #[error("nothing of {dataset} was announced yet at {}", liveness::Instant(*.at_ms))]
+    NothingThen {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The instant, in milliseconds since 1970 UTC.
+        at_ms: i64,
+    },
+    /// A record to evaluate with instead of the published one has another key than it stands for.
+    #[error("the record given for {input} {key} has another key")]
+    Replacement {
+        /// The dataset.
+        input: Input,
+        /// The key that it was given for.
+        key: String,
     },
     /// The output followed rests on an earlier instant than the follower's own newest one, which
     /// must not go back.
@@ -108,6 +130,14 @@ impl Error {
 
     pub(crate) fn output(source: hollow::Error) -> Self {
         Self::Output(Box::new(source))
+    }
+
+    pub(crate) fn write(source: std::io::Error) -> Self {
+        Self::Write(source)
+    }
+
+    pub(crate) fn store(source: blobstore::Error) -> Self {
+        Self::Store(source)
     }
 
     pub(crate) fn refresh(input: Input, source: dataset::Error) -> Self {

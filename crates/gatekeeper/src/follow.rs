@@ -16,6 +16,7 @@ use registry::{Action, Registry};
 use crate::basis::{Basis, Followed};
 use crate::input::Input;
 use crate::inputs::dataset_name;
+use crate::past::newest_basis;
 use crate::{Error, Result};
 
 /// Whom to follow.
@@ -101,15 +102,9 @@ impl Leader {
             return Err(Error::NothingToFollow { dataset });
         };
         self.lease(&dataset, version, clock_ms)?;
-        let confirmation = info.and_then(|info| info.confirmation);
-        let confirmed = confirmation.filter(|confirmed| confirmed.version == version);
-        let basis = match confirmed {
-            Some(confirmed) => Basis::from_tags(version, &confirmed.tags)?,
-            None => {
-                let moved = self.subscriber.move_to(version).map_err(Error::liveness)?;
-                Basis::from_tags(version, moved.after.state().header_tags())?
-            }
-        };
+        let moved = self.subscriber.move_to(version).map_err(Error::liveness)?;
+        let tags = moved.after.state().header_tags();
+        let basis = newest_basis(version, tags, info.as_ref())?;
         for (&input, &version) in &basis.inputs {
             self.lease(&self.input(input)?, version, clock_ms)?;
         }

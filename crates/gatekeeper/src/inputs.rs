@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use blobstore::BlobStore;
 use dataset::{DatasetName, Moved, Subscriber, SubscriberOptions, Version, View};
-use hollow::{KeyValue, ObjectView};
 use liveness::{Facts, Fallback};
 use rayon::prelude::*;
 use registry::Registry;
@@ -16,7 +15,8 @@ use registry::Registry;
 use crate::error::reasons;
 use crate::input::Input;
 use crate::read::bring;
-use crate::{Error, Result};
+use crate::replacement::Replacement;
+use crate::{Error, Result, titles};
 
 /// The ten inputs of one environment and their facts.
 pub struct Inputs {
@@ -175,6 +175,31 @@ impl Inputs {
         Ok(records)
     }
 
+    /// Puts a record in the place of one, in the facts alone: what if it had been so? The facts are not
+    /// those of the versions in use from then on.
+    ///
+    /// # Errors
+    /// [`Error::Replacement`] for a record with another key; [`Error::Output`] for one that does not
+    /// fit the input's schemas.
+    pub(crate) fn replace(&mut self, replacement: &Replacement) -> Result<()> {
+        let input = replacement.input;
+        let Some(view) = self.view(input).cloned() else {
+            return Err(Error::NotAnnounced {
+                inputs: vec![input],
+            });
+        };
+        let states = replacement.states(view.state()).map_err(Error::output)?;
+        let Some((before, after)) = states else {
+            return Err(Error::Replacement {
+                input,
+                key: format!("{:?}", replacement.key),
+            });
+        };
+        bring(input, &mut self.facts, Some(&before), &after, None)?;
+        self.facts.refresh();
+        Ok(())
+    }
+
     /// The facts of the versions in use.
     pub fn facts(&self) -> &Facts {
         &self.facts
@@ -221,35 +246,14 @@ impl Inputs {
 
     /// The original title of a video; `None` where `titles` has no such record.
     pub fn title(&self, video: i64) -> Option<String> {
-        let view = self.view(Input::Titles)?;
-        let type_name = Input::Titles.type_name();
-        let ordinal = view.find(type_name, &[KeyValue::Long(video)])?;
-        let record = view.state().type_state(type_name)?.object(ordinal)?;
-        original_title(&record)
+        titles::title(self.view(Input::Titles)?, video)
     }
 
     /// The videos whose original title is the given one, case ignored, by id.
     pub fn videos_titled(&self, title: &str) -> Vec<i64> {
-        let records = self
-            .view(Input::Titles)
-            .and_then(|view| view.state().type_state(Input::Titles.type_name()));
-        let wanted = title.to_lowercase();
-        let mut videos: Vec<i64> = records
-            .into_iter()
-            .flat_map(|records| records.ordinals().filter_map(|at| records.object(at)))
-            .filter(|record| {
-                original_title(record).is_some_and(|title| title.to_lowercase() == wanted)
-            })
-            .filter_map(|record| record.long(record.field_index("video")?))
-            .collect();
-        videos.sort_unstable();
-        videos
+        let view = self.view(Input::Titles);
+        view.map_or_else(Vec::new, |view| titles::videos_titled(view, title))
     }
-}
-
-fn original_title(record: &ObjectView<'_>) -> Option<String> {
-    let title = record.string(record.field_index("originalTitle")?)?;
-    Some(title.to_string())
 }
 
 /// The name of a dataset in an environment.

@@ -1,21 +1,23 @@
-//! Why a video is or is not live in a country, at a version of `liveness`.
+//! Why a video is or is not live in a country, at a version of `liveness` or at an instant.
 //!
 //! The answer rests on what that version (or its newest confirmation) rests on: its inputs'
 //! versions, its `now` and its rules, all read from the header tags, so it is the published
-//! verdict and names the versions of the records that decided it.
+//! verdict and names the versions of the records that decided it. Of an instant, past or future,
+//! it is the verdict by that clock.
 
 use std::sync::Arc;
 
 use blobstore::BlobStore;
-use dataset::{DatasetName, Subscriber, SubscriberOptions, Version, View};
+use dataset::{DatasetName, Version};
 use liveness::{Country, Evaluator, Instant, KeyPart};
 use registry::Registry;
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::basis::Basis;
 use crate::input::Input;
-use crate::inputs::{Inputs, dataset_name};
-use crate::{Error, Result, output};
+use crate::inputs::Inputs;
+use crate::past::{Past, When};
 
 /// The answer; field names are fixed for programs.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -111,83 +113,67 @@ pub struct NextChange {
 
 /// Answers questions about published verdicts.
 pub struct Explainer {
-    registry: Arc<dyn Registry>,
-    output: DatasetName,
-    liveness: Subscriber,
-    inputs: Inputs,
+    pub(crate) past: Past,
     /// The rules that were last asked, which keep what they said about the facts.
-    evaluator: Option<Evaluator>,
+    pub(crate) evaluator: Option<Evaluator>,
 }
 
 impl Explainer {
-    /// An explainer of an environment's `liveness`; loads nothing yet.
+    /// An explainer of an output; loads nothing yet.
     ///
     /// # Errors
-    /// [`Error::Name`] where the environment's name makes no dataset's name.
+    /// [`Error::Name`](crate::Error::Name) where its environment makes no dataset's name.
     pub fn new(
-        environment: &str,
+        output: &DatasetName,
         store: &Arc<dyn BlobStore>,
         registry: &Arc<dyn Registry>,
     ) -> Result<Self> {
-        let output = dataset_name(environment, output::NAME)?;
-        let liveness = Subscriber::new(
-            output.clone(),
-            Arc::clone(store),
-            Arc::clone(registry),
-            SubscriberOptions::default(),
-        );
         Ok(Self {
-            registry: Arc::clone(registry),
-            output,
-            liveness,
-            inputs: Inputs::new(environment, store, registry)?,
+            past: Past::new(output, store, registry)?,
             evaluator: None,
         })
     }
 
-    /// Goes to a version of `liveness`, or to the latest with its newest confirmation, and returns
-    /// the version and what it rests on.
+    /// Goes to a state, and returns its version and what it rests on, with the instant asked about.
     ///
     /// # Errors
-    /// [`Error::Liveness`] where there is no such version, [`Error::Tag`] where it does not say
-    /// what it rests on, [`Error::Refresh`] where an input cannot be brought there.
-    pub fn go(&mut self, version: Option<Version>) -> Result<(Version, Basis)> {
-        let view = match version {
-            Some(version) => self.liveness.open_at(version),
-            None => self.liveness.refresh().map(|moved| moved.after),
-        };
-        let view = view.map_err(Error::liveness)?;
-        let basis = match version {
-            Some(version) => Basis::from_tags(version, view.state().header_tags())?,
-            None => self.newest_basis(&view)?,
-        };
-        self.inputs.move_to(&basis.inputs)?;
+    /// [`Error::Liveness`](crate::Error::Liveness) where there is no such version, [`Error::NothingThen`](crate::Error::NothingThen) where there was
+    /// none yet, [`Error::Tag`](crate::Error::Tag) where it does not say what it rests on, [`Error::Refresh`](crate::Error::Refresh) where an
+    /// input cannot be brought there.
+    pub fn go(&mut self, when: When) -> Result<(Version, Basis)> {
+        let (view, basis) = self.past.go(when)?;
+        self.evaluator = Some(self.rules_of(&basis)?);
+        Ok((view.version(), basis))
+    }
+
+    /// The rules of a basis, which know the inputs' facts; to be put back.
+    pub(crate) fn rules_of(&mut self, basis: &Basis) -> Result<Evaluator> {
         let kept = self.evaluator.take();
         let kept = kept.filter(|kept| *kept.configuration() == basis.configuration);
         let mut evaluator = match kept {
             Some(evaluator) => evaluator,
             None => Evaluator::new(&basis.configuration)?,
         };
-        evaluator.prepare(self.inputs.facts());
-        self.evaluator = Some(evaluator);
-        Ok((view.version(), basis))
+        evaluator.prepare(self.past.inputs.facts());
+        Ok(evaluator)
     }
 
     /// The inputs, at the versions of the last [`Explainer::go`].
     pub fn inputs(&self) -> &Inputs {
-        &self.inputs
+        &self.past.inputs
     }
 
-    /// Why a video is or is not live in a country at a version, or now.
+    /// Why a video is or is not live in a country in a state.
     ///
     /// # Errors
     /// As [`Explainer::go`], and [`liveness::Error::UnknownVideo`].
-    pub fn why(&mut self, video: i64, country: Country, version: Option<Version>) -> Result<Why> {
-        let (version, basis) = self.go(version)?;
-        let Some(evaluator) = &self.evaluator else {
-            return Err(liveness::Error::UnknownVideo { video }.into());
-        };
-        let explained = evaluator.explain(self.inputs.facts(), video, country, basis.now_ms)?;
+    pub fn why(&mut self, video: i64, country: Country, when: When) -> Result<Why> {
+        let (view, basis) = self.past.go(when)?;
+        let evaluator = self.rules_of(&basis)?;
+        let inputs = &self.past.inputs;
+        let explained = evaluator.explain(inputs.facts(), video, country, basis.now_ms);
+        self.evaluator = Some(evaluator);
+        let explained = explained?;
         let input_version = |dataset: &str| {
             let input = Input::from_name(dataset);
             input
@@ -214,10 +200,10 @@ impl Explainer {
         });
         Ok(Why {
             video,
-            title: self.inputs.title(video).unwrap_or_default(),
+            title: inputs.title(video).unwrap_or_default(),
             country: explained.country,
             at: Instant(explained.now).to_string(),
-            version: version.0,
+            version: view.version().0,
             now: explained.now,
             live: explained.live,
             blockers: blockers.collect(),
@@ -226,20 +212,5 @@ impl Explainer {
                 live: change.live,
             }),
         })
-    }
-
-    /// The basis of a version, or of its newest confirmation if it has one.
-    fn newest_basis(&self, view: &View) -> Result<Basis> {
-        let info = self
-            .registry
-            .dataset(&self.output)
-            .map_err(Error::registry)?;
-        let confirmation = info.and_then(|info| info.confirmation);
-        let confirmed = confirmation.filter(|confirmed| confirmed.version == view.version());
-        let tags = match &confirmed {
-            Some(confirmed) => &confirmed.tags,
-            None => view.state().header_tags(),
-        };
-        Basis::from_tags(view.version(), tags)
     }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::Random;
 use common::world::World;
 use dataset::Version;
-use gatekeeper::{CycleEnd, Error, Explainer, Gatekeeper, Input, Inputs, replay};
+use gatekeeper::{CycleEnd, Error, Gatekeeper, Input, Inputs, When};
 use liveness::{Configuration, Country};
 use support::model::{Pairs, expected, mutate, newest, published};
 use support::{START_MS, Station};
@@ -83,14 +83,9 @@ fn every_cycle_publishes_what_the_plain_definition_says() {
     }
     assert!(past.len() > 15, "only {} versions", past.len());
 
+    let mut replayer = station.replayer();
     for (&version, (wanted, now)) in &past {
-        let replayed = replay(
-            "prod",
-            &station.store,
-            station.registry(),
-            Version(version),
-            None,
-        );
+        let replayed = replayer.replay(Version(version), None, &[]);
         let replayed = replayed.unwrap();
         assert!(replayed.is_identical(), "version {version}");
         assert_eq!(published(&replayed.again), *wanted);
@@ -105,7 +100,7 @@ fn live(pairs: &Pairs) -> usize {
 
 /// Asks about random pairs of random versions, back and forth.
 fn questions(station: &Station, past: &BTreeMap<i64, (Pairs, i64)>, random: &mut Random) {
-    let mut explainer = Explainer::new("prod", &station.store, station.registry()).unwrap();
+    let mut explainer = station.explainer();
     let versions: Vec<i64> = past.keys().copied().collect();
     for _ in 0..40 {
         let version = random.pick(&versions);
@@ -114,7 +109,7 @@ fn questions(station: &Station, past: &BTreeMap<i64, (Pairs, i64)>, random: &mut
         let (video, code) = random.pick(&keys);
         let country = Country::from_code(code).unwrap();
         let why = explainer
-            .why(video, country, Some(Version(version)))
+            .why(video, country, When::Version(Version(version)))
             .unwrap();
         let (live, blockers, next) = &pairs[&(video, code)];
         assert_eq!((why.version, why.now), (version, START_MS + now));
@@ -188,8 +183,8 @@ fn an_unchanged_cycle_confirms_and_the_clock_never_goes_back() {
         (CycleEnd::Unchanged, far + 5000)
     );
 
-    let mut explainer = Explainer::new("prod", &station.store, station.registry()).unwrap();
-    let (version, basis) = explainer.go(None).unwrap();
+    let mut explainer = station.explainer();
+    let (version, basis) = explainer.go(When::Newest).unwrap();
     assert_eq!((Some(version.0), basis.now_ms), (first.version, far + 5000));
 }
 
@@ -249,13 +244,7 @@ fn other_rules_give_other_verdicts_and_say_so() {
     let version = Version(gatekeeper.version().unwrap().0);
     let json = r#"{"rules": {"rights.no-window": {"enabled": false}}}"#;
     let other: Configuration = serde_json::from_str(json).unwrap();
-    let replayed = replay(
-        "prod",
-        &station.store,
-        station.registry(),
-        version,
-        Some(&other),
-    );
+    let replayed = station.replayer().replay(version, Some(&other), &[]);
     let replayed = replayed.unwrap();
     assert!(!replayed.is_identical());
     let without = published(&replayed.again);

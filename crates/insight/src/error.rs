@@ -16,6 +16,16 @@ pub enum Error {
         /// What the key looks like, with an example.
         expected: String,
     },
+    /// JSON that does not fit a record.
+    #[error("{path}: expected {expected}, found {found}")]
+    Value {
+        /// Where, from the record's type on.
+        path: String,
+        /// What fits there.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
     /// The state has no type that others are found by.
     #[error("the state has no type with a primary key that could be shown by it")]
     NoRoot,

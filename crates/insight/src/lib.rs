@@ -13,5 +13,5 @@ pub mod verdicts;
 pub use comparison::Comparison;
 pub use diff::key_to_json;
 pub use error::{Error, Result};
-pub use json::{record, to_json};
+pub use json::{from_json, merge, record, to_json};
 pub use key::{key_of, parse_key, root_type};

@@ -191,6 +191,80 @@ fn a_record_is_shown_by_its_key() {
 }
 
 #[test]
+fn a_record_comes_back_from_its_json() {
+    let schemas = "
+        Everything @PrimaryKey(id) { long id; int count; boolean flag; float half; double whole; string name; bytes raw;
+            Text text; SetOfText texts; ListOfPair pairs; MapOfTextToPair named; MapOfPairToText odd; Pair nothing; }
+        Text { string value; } Pair { long left; Text right; }
+        SetOfText Set<Text>; ListOfPair List<Pair>; MapOfTextToPair Map<Text, Pair>; MapOfPairToText Map<Pair, Text>;";
+    let schemas = hollow::schema::parse_schemas(schemas).unwrap();
+    let mut writer = WriteState::new(schemas, WriteOptions::default()).unwrap();
+    let text = |text: &str| object([("value", Value::String(text.to_owned()))]);
+    let pair = |left, right: &str| object([("left", Value::Long(left)), ("right", text(right))]);
+    let everything = object([
+        ("id", Value::Long(7)),
+        ("count", Value::Int(-3)),
+        ("flag", Value::Boolean(true)),
+        ("half", Value::Float(0.5)),
+        ("whole", Value::Double(1e100)),
+        ("name", Value::String("12".to_owned())),
+        ("raw", Value::Bytes(vec![0, 255, 16])),
+        ("text", text("ü")),
+        ("texts", Value::Set(BTreeSet::from([text("a"), text("b")]))),
+        (
+            "pairs",
+            Value::List(vec![pair(1, "x"), pair(1, "x"), pair(2, "y")]),
+        ),
+        (
+            "named",
+            Value::Map(BTreeMap::from([(text("k"), pair(3, "z"))])),
+        ),
+        (
+            "odd",
+            Value::Map(BTreeMap::from([(pair(4, "q"), text("v"))])),
+        ),
+        ("nothing", Value::Null),
+    ]);
+    writer.begin_incremental();
+    everything.upsert(&mut writer, "Everything").unwrap();
+    writer.seal(1 << 32, BTreeMap::new()).unwrap();
+    let state = writer.commit().unwrap().clone();
+    let ordinal = state
+        .type_state("Everything")
+        .unwrap()
+        .ordinals()
+        .next()
+        .unwrap();
+    let json = insight::record(&state, "Everything", ordinal)
+        .unwrap()
+        .unwrap();
+    let back = insight::from_json(&state, "Everything", &json).unwrap();
+    assert_eq!(back, everything);
+    for (path, wrong, words) in [
+        (
+            "id",
+            json!("x"),
+            "Everything.id: expected a whole number, found \"x\"",
+        ),
+        ("count", json!(1_i64 << 40), "32 bits"),
+        (
+            "pairs",
+            json!([{ "lift": 1 }]),
+            "Everything.pairs[0]: expected left, right and no lift",
+        ),
+        ("raw", json!("abc"), "hexadecimal"),
+        ("odd", json!({ "k": "v" }), "expected an object"),
+    ] {
+        let mut json = json.clone();
+        json[path] = wrong;
+        let error = insight::from_json(&state, "Everything", &json)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
 fn another_dataset_is_refused() {
     let schemas = hollow::schema::parse_schemas("Movie @PrimaryKey(id) { long id; }").unwrap();
     let mut writer = WriteState::new(schemas, WriteOptions::default()).unwrap();

@@ -104,6 +104,12 @@ impl Outcome {
         }
     }
 
+    /// Where the video will be live, from each instant (ms) on, ascending; the first is the evaluation's.
+    /// Empty for an outcome that was read back from a state.
+    pub fn timeline(&self) -> &[(i64, CountrySet)] {
+        &self.timeline
+    }
+
     /// The group that a country is in; `None` for a country that is no market.
     pub fn group(&self, country: crate::Country) -> Option<&Group> {
         self.groups
@@ -123,7 +129,7 @@ impl Outcome {
     }
 
     /// Where the video is live at an instant that is not before the evaluation's.
-    pub(crate) fn live_at(&self, at: i64) -> CountrySet {
+    pub fn live_at(&self, at: i64) -> CountrySet {
         let after = self.timeline.partition_point(|&(from, _)| from <= at);
         match after {
             0 => self.live,

@@ -10,7 +10,7 @@ use blobstore::{BlobStore, DirectoryStore};
 use dataset::{
     Cycle, CycleKind, CycleOutcome, Populated, Publisher, PublisherOptions, Snapshots, StepHook,
 };
-use gatekeeper::{Follow, Gatekeeper, GatekeeperOptions, Input};
+use gatekeeper::{Explainer, Follow, Gatekeeper, GatekeeperOptions, Input, Replayer};
 use hollow::Value;
 use hollow::schema::{Schema, parse_schemas};
 use liveness::Configuration;
@@ -116,7 +116,7 @@ fn need(need: &LanguageNeed) -> Value {
     ])
 }
 
-fn records(world: &World, input: Input) -> Vec<Value> {
+pub(crate) fn records(world: &World, input: Input) -> Vec<Value> {
     match input {
         Input::Titles => world.titles.values().map(title).collect(),
         Input::Rights => world.rights.values().map(rights).collect(),
@@ -338,6 +338,16 @@ impl Station {
         for input in Input::ALL {
             self.publish(world, input, now_ms);
         }
+    }
+
+    pub(crate) fn explainer(&self) -> Explainer {
+        let output = "liveness".parse().unwrap();
+        Explainer::new(&output, &self.store, self.registry()).unwrap()
+    }
+
+    pub(crate) fn replayer(&self) -> Replayer {
+        let output = "liveness".parse().unwrap();
+        Replayer::new(&output, &self.store, self.registry()).unwrap()
     }
 
     pub(crate) fn gatekeeper(&self, configuration: &Configuration) -> Gatekeeper {

@@ -30,8 +30,8 @@ pub(crate) fn published(state: &hollow::ReadState) -> Pairs {
     pairs
 }
 
-/// What the plain definition says of a world, with some rules off.
-pub(crate) fn expected(world: &World, now: i64, off: &[&str]) -> Pairs {
+/// The default rules, with some of them off.
+pub(crate) fn setup(off: &[&str]) -> Setup {
     let fallbacks = RULES.iter().flat_map(|rule| {
         let fallback = rule
             .parameters
@@ -42,11 +42,16 @@ pub(crate) fn expected(world: &World, now: i64, off: &[&str]) -> Pairs {
         };
         fallback.map(|fallback| (rule.code.to_owned(), is_on(fallback)))
     });
-    let setup = Setup {
+    Setup {
         off: off.iter().map(|&code| code.to_owned()).collect(),
         fallback: fallbacks.collect(),
         ..Setup::default()
-    };
+    }
+}
+
+/// What the plain definition says of a world, with some rules off.
+pub(crate) fn expected(world: &World, now: i64, off: &[&str]) -> Pairs {
+    let setup = setup(off);
     let oracle = Oracle {
         world,
         setup: &setup,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
-use gatekeeper::{Explainer, Why};
+use gatekeeper::{Explainer, When, Why};
 use liveness::Country;
 use registry::{DatasetName, Version};
 
@@ -12,7 +12,7 @@ use crate::cli::Globals;
 use crate::connect::Connected;
 use crate::error::{Error, Result};
 use crate::origins::{self, Origins};
-use crate::output;
+use crate::output::{self, Instant};
 
 /// Arguments of `greenlight why`.
 #[derive(Debug, Args)]
@@ -20,6 +20,8 @@ use crate::output;
 Examples:
   greenlight why 80057281 DE
   greenlight why 'Stranger Things' DE --json
+  greenlight why 80057281 DE --at 2021-04-01T00:00:00Z      as it will be if nothing but time passes
+  greenlight why 80057281 DE --dataset preprod/liveness     under the rules of a follower
 Exit code 0: live; 1: not live; 2: the command failed.")]
 pub(crate) struct Arguments {
     /// The video: its id, or its title.
@@ -28,26 +30,37 @@ pub(crate) struct Arguments {
     /// The country, ISO 3166-1 alpha-2.
     pub(crate) country: String,
 
-    /// The version of `liveness` to explain; default: the newest.
+    /// The version to explain; default: the newest.
     #[arg(long, value_name = "V")]
     pub(crate) version: Option<Version>,
-}
 
-/// The environment whose verdicts are explained.
-const ENVIRONMENT: &str = "prod";
+    /// An instant (RFC 3339), past or future: the states of then by the clock of then, or the newest ones by a later clock.
+    #[arg(long, value_name = "T", conflicts_with = "version")]
+    pub(crate) at: Option<Instant>,
+
+    /// The output whose verdict it is: also that of a follower.
+    #[arg(long, value_name = "NAME", default_value = gatekeeper::output::NAME)]
+    pub(crate) dataset: String,
+}
 
 /// Explains a verdict; the exit code says it too.
 pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<ExitCode> {
     let country = Country::from_code(&arguments.country)
         .ok_or_else(|| Error::UnknownCountry(arguments.country.clone()))?;
     let connected = globals.connect()?;
-    let liveness: DatasetName = format!("{ENVIRONMENT}/{}", gatekeeper::output::NAME).parse()?;
+    let liveness: DatasetName = arguments.dataset.parse()?;
     connected.version(&liveness, arguments.version)?;
-    let mut explainer = Explainer::new(ENVIRONMENT, &connected.store, &connected.registry)?;
-    explainer.go(arguments.version)?;
+    let when = match (arguments.version, arguments.at) {
+        (Some(version), _) => When::Version(version),
+        (None, Some(at)) => When::At(at.0),
+        (None, None) => When::Newest,
+    };
+    let mut explainer = Explainer::new(&liveness, &connected.store, &connected.registry)?;
+    let (_, basis) = explainer.go(when)?;
+    let environment = basis.environment(&liveness);
     let video = video(&explainer, &arguments.video)?;
-    let mut why = explainer.why(video, country, arguments.version)?;
-    trace(&connected, &mut why)?;
+    let mut why = explainer.why(video, country, when)?;
+    trace(&connected, environment, &mut why)?;
     if globals.json {
         output::print_json(&why)?;
     } else {
@@ -74,7 +87,7 @@ fn video(explainer: &Explainer, text: &str) -> Result<i64> {
 }
 
 /// Adds to each input record where it came from.
-fn trace(connected: &Connected, why: &mut Why) -> Result<()> {
+fn trace(connected: &Connected, environment: &str, why: &mut Why) -> Result<()> {
     let mut known: BTreeMap<(String, i64), Origins> = BTreeMap::new();
     for input in why
         .blockers
@@ -83,7 +96,7 @@ fn trace(connected: &Connected, why: &mut Why) -> Result<()> {
     {
         let place = (input.dataset.clone(), input.version);
         if !known.contains_key(&place) {
-            let name: DatasetName = format!("{ENVIRONMENT}/{}", input.dataset).parse()?;
+            let name: DatasetName = format!("{environment}/{}", input.dataset).parse()?;
             known.insert(
                 place.clone(),
                 Origins::at(connected, &name, Version(input.version))?,
