@@ -85,7 +85,9 @@ impl Kafka {
 
     /// Stops the broker in good order; its log stays.
     pub fn stop(&mut self) {
-        self.process = None;
+        if let Some(process) = self.process.take() {
+            process.stop();
+        }
     }
 
     /// Kills the broker (`SIGKILL`); its log stays.

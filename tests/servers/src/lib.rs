@@ -15,6 +15,7 @@ mod moto;
 mod ports;
 mod postgres;
 mod process;
+mod proxy;
 mod seaweed;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub use moto::Moto;
 pub use ports::free_ports;
 pub use postgres::Postgres;
 pub use process::Process;
+pub use proxy::{Fault, Proxy};
 pub use seaweed::SeaweedFs;
 
 /// Where `scripts/servers` put the servers; the first call in a process installs what is missing.

@@ -57,6 +57,8 @@ impl Postgres {
         let log = dir.path().join("postgres.log");
         let mut process = Process::start("postgres", &log, dir.path(), command, &[])?;
         process.wait_for_port(port)?;
+        // Killed, it would leave its children and their shared memory behind.
+        process.ask_gently();
         Ok(Self {
             _process: process,
             _dir: dir,

@@ -1,8 +1,8 @@
 //! A server process that can't outlive the tests.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,22 @@ use std::time::{Duration, Instant};
 use crate::{Error, Result};
 
 /// The server runs under this shell, which waits for the end of its standard input: a pipe that the test process holds and
-/// the system closes however that process ends. Then it stops the server, by force where asking does not help.
+/// the system closes however that process ends. Then it kills the server, whose data nobody wants any more; or stops it in
+/// good order, by force where asking does not help, if `gently` came through the pipe.
 const KEEPER: &str = r#"
 "$@" </dev/null >>"$LOG" 2>&1 &
 server=$!
 echo $server
-cat >/dev/null
-kill -CONT $server 2>/dev/null
-kill -TERM $server 2>/dev/null
-( sleep 5; kill -KILL $server 2>/dev/null ) >/dev/null 2>&1 &
-wait $server
-kill $! 2>/dev/null
+if [ "$(cat)" = gently ]; then
+  kill -CONT $server
+  kill -TERM $server
+  ( sleep 10; kill -KILL $server ) >/dev/null 2>&1 &
+  wait $server
+  kill $!
+else
+  kill -KILL $server
+  wait $server
+fi 2>/dev/null
 "#;
 
 /// How long a server may take until it answers.
@@ -33,7 +38,7 @@ const START_MAX: Duration = Duration::from_secs(90);
 pub struct Process {
     name: String,
     keeper: Child,
-    /// Closing it stops the server.
+    /// Closing it ends the server.
     hold: Option<ChildStdin>,
     pid: String,
     log: PathBuf,
@@ -92,8 +97,11 @@ impl Process {
         Ok(())
     }
 
+    /// Whether the server runs; one that has ended stays as a zombie until its keeper is asked to end it.
     fn is_alive(&self) -> bool {
-        self.signal("0").is_ok()
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, state)| state);
+        state.is_some_and(|state| !state.starts_with('Z'))
     }
 
     /// Sends a signal by name (`STOP`, `CONT`, `KILL`, `TERM`; `0` only asks whether the process is there).
@@ -125,6 +133,19 @@ impl Process {
             Ok(String::from_utf8_lossy(&bytes).into_owned())
         };
         read().unwrap_or_default()
+    }
+
+    /// Stops the server in good order, by force after 10 seconds.
+    pub(crate) fn stop(mut self) {
+        self.ask_gently();
+    }
+
+    /// From now on the end of this value is a stop in good order.
+    pub(crate) fn ask_gently(&mut self) {
+        if let Some(hold) = &mut self.hold {
+            // Where the keeper is gone, there is nothing to stop.
+            let _ = hold.write_all(b"gently");
+        }
     }
 
     fn failed(&self, what: &str) -> Error {

@@ -34,6 +34,10 @@ impl SeaweedFs {
             Self::SECRET_KEY
         );
         fs::write(dir.path().join("s3.json"), identity).map_err(Error::io("write s3.json"))?;
+        // One volume for each bucket, where it would be seven of the forty that there are.
+        let master = "[master.volume_growth]\ncopy_1 = 1\n";
+        fs::write(dir.path().join("master.toml"), master)
+            .map_err(Error::io("write master.toml"))?;
         let mut server = Self {
             process: None,
             dir,
@@ -55,7 +59,9 @@ impl SeaweedFs {
 
     /// Stops the server in good order; its data stay.
     pub fn stop(&mut self) {
-        self.process = None;
+        if let Some(process) = self.process.take() {
+            process.stop();
+        }
     }
 
     /// Kills the server (`SIGKILL`); its data stay.
@@ -86,6 +92,9 @@ impl SeaweedFs {
             "-volume.max=40".to_owned(),
             "-filer".to_owned(),
             "-s3".to_owned(),
+            // These two would take the same ports for every server.
+            "-s3.port.iceberg=0".to_owned(),
+            "-s3.port.lance=0".to_owned(),
             format!("-s3.config={}", dir.join("s3.json").display()),
         ];
         let flags = [
