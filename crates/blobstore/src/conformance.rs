@@ -22,11 +22,25 @@ pub fn run(store: &dyn BlobStore, prefix: &str) -> Result<()> {
     create_from_names_a_content_twice(store, &format!("{prefix}/create-from"))?;
     swap_needs_the_expected_content(store, &format!("{prefix}/swap"))?;
     list_is_ordered_and_exact(store, &format!("{prefix}/list"))?;
+    long_lists_are_whole(store, &format!("{prefix}/list-long"))?;
     deleted_blobs_are_gone(store, &format!("{prefix}/delete"))?;
     malformed_keys_are_refused(store)?;
-    one_creator_wins(store, &format!("{prefix}/race-create"))?;
+    one_creator_wins(store, &format!("{prefix}/race-create"), 20, 10_000)?;
     no_swap_is_lost(store, &format!("{prefix}/race-swap"))?;
     readers_see_whole_blobs(store, &format!("{prefix}/race-read"))
+}
+
+/// Of racing creators of large blobs (in parts, where a back end has such) exactly one wins, too. Apart from [`run`], since
+/// some servers look at the beginning of a request and write at its end, which large blobs bring to light (docs/s3.md says
+/// which, and why states are safe there all the same).
+///
+/// # Errors
+/// As [`run`].
+///
+/// # Panics
+/// Where two win.
+pub fn run_large_races(store: &dyn BlobStore, prefix: &str) -> Result<()> {
+    one_creator_wins(store, &format!("{prefix}/race-create-large"), 3, 6 << 20)
 }
 
 fn absent_blobs_are_none(store: &dyn BlobStore, prefix: &str) -> Result<()> {
@@ -210,6 +224,25 @@ fn list_is_ordered_and_exact(store: &dyn BlobStore, prefix: &str) -> Result<()> 
     Ok(())
 }
 
+/// Longer than the pages that back ends list in (S3's have 1,000).
+fn long_lists_are_whole(store: &dyn BlobStore, prefix: &str) -> Result<()> {
+    let blobs: Vec<(String, Vec<u8>)> = (0..1_100)
+        .map(|at| (format!("{prefix}/{at:04}"), vec![0; at % 3]))
+        .collect();
+    blobs.chunks(50).try_for_each(|some| store.put_all(some))?;
+    let listed = store.list(&format!("{prefix}/"))?;
+    let expected = blobs.iter().map(|(key, bytes)| (key, bytes.len() as u64));
+    assert!(
+        listed
+            .iter()
+            .map(|info| (&info.key, info.size))
+            .eq(expected),
+        "a list of 1,100 blobs has {} and is whole and in order",
+        listed.len()
+    );
+    Ok(())
+}
+
 fn deleted_blobs_are_gone(store: &dyn BlobStore, prefix: &str) -> Result<()> {
     let key = format!("{prefix}/deep/down/blob");
     store.put(&key, b"x")?;
@@ -269,9 +302,14 @@ fn malformed_keys_are_refused(store: &dyn BlobStore) -> Result<()> {
     Ok(())
 }
 
-fn one_creator_wins(store: &dyn BlobStore, prefix: &str) -> Result<()> {
+fn one_creator_wins(
+    store: &dyn BlobStore,
+    prefix: &str,
+    rounds: usize,
+    length: usize,
+) -> Result<()> {
     const CREATORS: usize = 8;
-    for round in 0..20 {
+    for round in 0..rounds {
         let key = format!("{prefix}/{round}");
         let barrier = Barrier::new(CREATORS);
         let winners: Vec<usize> = thread::scope(|scope| {
@@ -280,7 +318,7 @@ fn one_creator_wins(store: &dyn BlobStore, prefix: &str) -> Result<()> {
                     let (key, barrier) = (&key, &barrier);
                     scope.spawn(move || {
                         barrier.wait();
-                        let content = vec![creator as u8; 10_000];
+                        let content = vec![creator as u8; length];
                         (creator, store.create(key, &content))
                     })
                 })
@@ -300,10 +338,9 @@ fn one_creator_wins(store: &dyn BlobStore, prefix: &str) -> Result<()> {
                 .collect::<Result<_>>()
         })?;
         assert_eq!(winners.len(), 1, "creators that won {key}");
-        let expected = vec![winners[0] as u8; 10_000];
-        assert_eq!(
-            content(store, &key)?,
-            Some(expected),
+        let expected = vec![winners[0] as u8; length];
+        assert!(
+            content(store, &key)? == Some(expected),
             "the winner's bytes are in place"
         );
     }

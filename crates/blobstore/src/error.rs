@@ -25,6 +25,14 @@ pub enum Error {
         /// The key asked for.
         key: String,
     },
+    /// A store was asked for that can't work: a malformed URL, an option out of range, a server that ignores conditions.
+    #[error("{what} {reason}")]
+    Options {
+        /// Which store.
+        what: String,
+        /// What is wrong with it, as the end of the sentence.
+        reason: String,
+    },
     /// No space (or quota) is left. Nothing of the blob is visible; the call can be repeated once there is space.
     #[error("{action} {}: no space left", path.display())]
     Full {
@@ -66,7 +74,7 @@ impl Error {
     /// Whether the same call may succeed later without anybody changing the program or its input.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Key { .. } | Self::Absent { .. } => false,
+            Self::Key { .. } | Self::Absent { .. } | Self::Options { .. } => false,
             Self::Full { .. } => true,
             Self::Io { source, .. } => matches!(
                 source.kind(),

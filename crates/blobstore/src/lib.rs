@@ -18,6 +18,8 @@ pub mod conformance;
 mod directory;
 mod error;
 mod key;
+mod replicated;
+mod s3;
 
 use std::fmt;
 
@@ -26,6 +28,8 @@ use xxhash_rust::xxh3::xxh3_128;
 pub use directory::DirectoryStore;
 pub use error::{Error, Result};
 pub use key::{KEY_BYTES_MAX, check_key, check_prefix};
+pub use replicated::ReplicatedStore;
+pub use s3::{Encryption, S3Credentials, S3Options, S3Store};
 
 /// A mark of one content of a blob, for [`BlobStore::compare_and_swap`].
 ///

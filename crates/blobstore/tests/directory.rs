@@ -26,6 +26,7 @@ fn conformance_suite() {
     let dir = tempfile::tempdir().unwrap();
     let store = DirectoryStore::open(dir.path()).unwrap();
     conformance::run(&store, "suite").unwrap();
+    conformance::run_large_races(&store, "suite").unwrap();
     assert_eq!(
         fs::read_dir(dir.path().join(".tmp")).unwrap().count(),
         0,
