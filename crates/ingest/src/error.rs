@@ -58,12 +58,58 @@ pub enum Error {
         /// The other.
         second: String,
     },
+    /// The schema registry can't be asked, or says what it should not. It may be over at the next cycle.
+    #[error("ask the schema registry {url} for {asked}: {reason}")]
+    SchemaRegistry {
+        /// The instance that was asked last.
+        url: String,
+        /// What it was asked.
+        asked: String,
+        /// What it said, or why it said nothing.
+        reason: String,
+    },
+    /// The schema registry does not take a schema, by the compatibility rule of its subject.
+    #[error("the schema registry does not take the schema as a version of {subject}: {reason}")]
+    Incompatible {
+        /// The subject.
+        subject: String,
+        /// The rule, as the registry tells it.
+        reason: String,
+    },
+    /// Values that may be in the topic can't be read as the dataset's schema.
+    #[error("{dataset}: values written with {version} can't be read as the dataset's schema: {}", .violations.join("; "))]
+    Evolution {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The file, or the subject's version.
+        version: String,
+        /// Each field with the rule that it breaks.
+        violations: Vec<String>,
+    },
     /// A value does not fit the schema it is to be encoded with.
     #[error("the value does not fit {schema}: {reason}")]
     Encode {
         /// The schema's root record.
         schema: String,
         /// Where in the value, and what is wrong.
+        reason: String,
+    },
+    /// A change record would become a dead letter.
+    #[error("{dataset}: the record can't be emitted: {reason}")]
+    Emission {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Why its producer would not fold it.
+        reason: String,
+    },
+    /// Records that were to be emitted are not in the log, or may not be.
+    #[error("{topic}: {failed} records could not be appended; the first because {reason}")]
+    Undelivered {
+        /// The topic.
+        topic: String,
+        /// How many the emitter has given up since it was opened.
+        failed: u64,
+        /// What the log said.
         reason: String,
     },
     /// The log failed.

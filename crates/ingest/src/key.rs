@@ -96,7 +96,7 @@ impl KeyShape {
                     .filter(|&n| i32::try_from(n).is_ok())
                     .map(Part::Long),
                 KeyKind::Boolean => value.as_bool().map(Part::Boolean),
-                KeyKind::String => value.as_str().map(|text| key.text(text)),
+                KeyKind::String => value.as_str().map(|text| key.push_text(text)),
             };
             key.parts
                 .push(part.ok_or_else(|| format!("{value} is no {}", kind.describe(name)))?);
@@ -120,7 +120,10 @@ impl KeyShape {
                     let end = inner
                         .bytes()
                         .position(|b| matches!(b, b'"' | b'\\') || b < b' ')?;
-                    (key.text(&inner[..end]), inner[end..].strip_prefix('"')?)
+                    (
+                        key.push_text(&inner[..end]),
+                        inner[end..].strip_prefix('"')?,
+                    )
                 }
                 KeyKind::Boolean => match rest.strip_prefix("true") {
                     Some(rest) => (Part::Boolean(true), rest),
@@ -167,6 +170,24 @@ impl Key {
         &self.canonical
     }
 
+    /// The part with that index, where it is a whole number.
+    #[must_use]
+    pub fn long(&self, part: usize) -> Option<i64> {
+        match self.parts.get(part) {
+            Some(Part::Long(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The part with that index, where it is a string.
+    #[must_use]
+    pub fn text(&self, part: usize) -> Option<&str> {
+        match self.parts.get(part) {
+            Some(Part::Text(range)) => self.texts.get(range.clone()),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_long(&self, part: usize, value: i64) -> bool {
         self.parts.get(part) == Some(&Part::Long(value))
     }
@@ -199,7 +220,7 @@ impl Key {
         self.texts.clear();
     }
 
-    fn text(&mut self, text: &str) -> Part {
+    fn push_text(&mut self, text: &str) -> Part {
         let start = self.texts.len();
         self.texts.push_str(text);
         Part::Text(start..self.texts.len())

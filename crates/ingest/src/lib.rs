@@ -6,7 +6,7 @@
 //!
 //! * [`DatasetSpec`]: what is configured of a dataset; [`embedded_specs`] are Greenlight's own.
 //! * [`avro`]: Avro schemas, the Hollow types that follow from them, and the walk from one's bytes to the other's.
-//! * [`SchemaSource`]: schemas by id; [`DirectorySchemas`] are files.
+//! * [`SchemaSource`]: schemas by id; [`DirectorySchemas`] are files, [`RegistrySchemas`] those of a schema registry.
 //! * [`IncrementalProducer`]: folds what arrives into the next state, cycle by cycle; [`ProducerThread`] runs it.
 //! * [`sweep`]: re-emissions of whole sources, which heal what was never emitted.
 //! * [`origin`]: which record made a key what it is; [`dead_letters`]: which could not.
@@ -14,6 +14,7 @@
 pub mod avro;
 mod codes;
 mod dead;
+mod debezium;
 mod error;
 mod fold;
 mod key;
@@ -27,6 +28,7 @@ pub mod sweep;
 
 pub use codes::Code;
 pub use dead::{DeadLetter, SOURCE_VERSION_HEADER, dead_letters, newer_dead_letters};
+pub use debezium::Debezium;
 pub use error::{Error, Result};
 pub use fold::{Channel, FOLD_PART, FOLD_TYPE, Origin, fold_schema, origin};
 pub use key::{Key, KeyShape};
@@ -34,5 +36,8 @@ pub use poison::Poison;
 pub use position::TopicPosition;
 pub use producer::{Components, IncrementalProducer, ProducerOptions, ProducerThread};
 pub use progress::{Ended, Progress, RecordCounts};
-pub use schemas::{DirectorySchemas, SchemaSource, WIRE_MAGIC, split_wire, write_wire_header};
+pub use schemas::{
+    DirectorySchemas, RegistryAuth, RegistryOptions, RegistrySchemas, SchemaSource, SchemaVersion,
+    WIRE_MAGIC, split_wire, write_wire_header,
+};
 pub use spec::{DatasetSpec, Interval, SourceVersions, embedded_specs, load_specs};

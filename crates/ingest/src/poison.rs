@@ -44,6 +44,15 @@ pub enum Poison {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A change event says something about more than one row, or nothing about any.
+    #[error(
+        "the envelope's op is {op:?}, which says nothing about the row of the key; expected c, r, u or d. After a table was \
+         truncated, sweep it"
+    )]
+    Operation {
+        /// What is there.
+        op: String,
+    },
     /// A field holds something that a dataset can't.
     #[error("{path} can't be stored: {reason}")]
     Unstorable {
@@ -83,7 +92,9 @@ pub enum Poison {
         end: i64,
     },
     /// The dataset goes by source versions, and the record has none.
-    #[error("the header gl-source-version is missing; the dataset orders its records by it")]
+    #[error(
+        "the header gl-source-version is missing, and no envelope has a source version; the dataset orders its records by it"
+    )]
     NoSourceVersion,
     /// The source version is no number.
     #[error(

@@ -3,7 +3,8 @@
 //! The file `config/datasets.toml` lists them; the datasets of Greenlight itself are compiled in, so that the demo and the
 //! commands need no file. A mistake is refused at start with file, line and what is expected.
 
-use crate::avro::{AvroSchema, RecordModel};
+use crate::avro::{AvroSchema, Plan, RecordModel, Violation, violations, violations_of_records};
+use crate::debezium::Debezium;
 use crate::error::{Error, Result};
 use crate::fold::Channel;
 use changelog::TopicSpec;
@@ -51,6 +52,8 @@ pub struct DatasetSpec {
     pub allow_empty: bool,
     /// How often a cycle begins, in milliseconds, at least 100; `None` for what the producer is told.
     pub cadence_ms: Option<u64>,
+    /// Set where Debezium writes the topic of changes.
+    pub envelope: Option<Debezium>,
     /// How long tombstones stay in the log, in milliseconds; at least twice the sweep interval.
     pub delete_retention_ms: i64,
     /// A sweep that would delete a greater share of the keys than this, 0 to 1, is held until an operator confirms it.
@@ -74,6 +77,40 @@ impl DatasetSpec {
     #[must_use]
     pub fn dead_topic(&self) -> String {
         format!("{}.dead", self.topic)
+    }
+
+    /// The subject of the schemas of the topic's values in a schema registry.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        format!("{}-value", self.topic)
+    }
+
+    /// The walk from values of `writer` to records of the dataset. In a topic of Debezium, a schema that is not named as the
+    /// dataset's records are is that of an envelope.
+    ///
+    /// # Errors
+    /// In words, where no value could be read.
+    pub fn plan(&self, writer: &AvroSchema) -> std::result::Result<Plan, String> {
+        match &self.envelope {
+            Some(envelope) if writer.root_type() != self.model.root_type() => {
+                let version = &envelope.source_version;
+                Plan::compile_enveloped(writer, version, &self.model, &self.intervals)
+            }
+            _ => Plan::compile(writer, &self.model, &self.intervals),
+        }
+    }
+
+    /// The rules of schema evolution that keep values of `writer` from being read as records of the dataset.
+    #[must_use]
+    pub fn violations(&self, writer: &AvroSchema) -> Vec<Violation> {
+        match writer.row() {
+            Some(row)
+                if self.envelope.is_some() && writer.root_type() != self.model.root_type() =>
+            {
+                violations_of_records(row, &self.schema)
+            }
+            _ => violations(writer, &self.schema),
+        }
     }
 
     /// The topic of a channel.
@@ -162,6 +199,13 @@ struct File {
     dataset: Vec<Entry>,
 }
 
+/// What is around the rows in a topic's values.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Envelope {
+    Debezium,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -173,6 +217,8 @@ struct Entry {
     #[serde(default)]
     allow_empty: bool,
     cadence_ms: Option<Spanned<u64>>,
+    envelope: Option<Envelope>,
+    envelope_source_version: Option<Spanned<String>>,
     delete_retention_ms: Option<Spanned<i64>>,
     sweep_delete_share_max: Option<Spanned<f64>>,
     #[serde(default)]
@@ -295,6 +341,19 @@ impl Entry {
                 "sweep_delete_share_max must be between 0 and 1".to_owned(),
             ));
         }
+        let envelope_source_version = match (&self.envelope_source_version, self.envelope) {
+            (Some(path), None) => {
+                let reason = "envelope_source_version needs envelope = \"debezium\"".to_owned();
+                return Err(at(path.span().start, reason));
+            }
+            (Some(path), _) if path.get_ref().split('.').any(str::is_empty) => {
+                let reason =
+                    "envelope_source_version is a field's path, such as source.lsn".to_owned();
+                return Err(at(path.span().start, reason));
+            }
+            (Some(path), _) => path.get_ref().clone(),
+            (None, _) => Debezium::DEFAULT_SOURCE_VERSION.to_owned(),
+        };
         for interval in &self.intervals {
             let reason = check_interval(&model, interval.get_ref());
             reason.map_err(|reason| at(interval.span().start, reason))?;
@@ -309,6 +368,9 @@ impl Entry {
             source_versions: self.source_versions,
             allow_empty: self.allow_empty,
             cadence_ms: self.cadence_ms.as_ref().map(|cadence| *cadence.get_ref()),
+            envelope: self.envelope.map(|Envelope::Debezium| Debezium {
+                source_version: envelope_source_version,
+            }),
             delete_retention_ms: number(
                 &self.delete_retention_ms,
                 TopicSpec::DEFAULT_DELETE_RETENTION_MS,
@@ -416,6 +478,9 @@ mod tests {
             (format!("{head}cadence_ms = 99"), 5, "at least 100"),
             (format!("{head}partitions = 0"), 5, "1 to 1000"),
             (format!("{head}sweep_delete_share_max = 5.0"), 5, "between 0 and 1"),
+            (format!("{head}envelope = \"maxwell\""), 5, "unknown variant"),
+            (format!("{head}envelope_source_version = \"source.lsn\""), 5, "needs envelope"),
+            (format!("{head}envelope = \"debezium\"\nenvelope_source_version = \"source.\""), 6, "path"),
             (format!("{head}intervals = [\n  {{ record = \"Hold\", start = \"from\", end = \"to\" }},\n]"), 6, "no field \"to\""),
             (format!("{head}intervals = [{{ record = \"Hold\", start = \"reason\", end = \"until\" }}]"), 5, "no number"),
             (format!("{head}{head}"), 6, "listed twice"),

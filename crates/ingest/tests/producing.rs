@@ -421,3 +421,41 @@ fn another_schema_folds_the_topics_anew_into_a_new_chain() {
         letters[0].reason
     );
 }
+
+#[test]
+fn schemas_that_no_value_could_be_read_of_are_refused_at_the_start() {
+    let mut world = World::new();
+    let item = |fields: &str| {
+        format!(
+            r#"{{"type": "record", "name": "Item", "fields": [{{"name": "id", "type": "int"}}, {fields}]}}"#
+        )
+    };
+    let tags = r#"{"name": "tags", "type": {"type": "array", "items": "string"}}"#;
+    let spans = r#"{"name": "spans", "type": {"type": "array", "items": {"type": "record", "name": "Span", "fields": [{"name": "from", "type": "string"}]}}}"#;
+    let language = r#"{"name": "language", "type": "string"}"#;
+    let schemas = Arc::get_mut(&mut world.schemas).unwrap();
+    schemas
+        .add(
+            "other.avsc",
+            r#"{"type": "record", "name": "Other", "fields": []}"#,
+        )
+        .unwrap();
+    let old = item(&format!(
+        "{language}, {tags}, {}",
+        spans.replace("\"string\"", "\"int\"")
+    ));
+    schemas.add("old.avsc", &old).unwrap();
+    drop(world.open(None).unwrap());
+    let schemas = Arc::get_mut(&mut world.schemas).unwrap();
+    schemas
+        .add("broken.avsc", &item(&format!("{spans}, {tags}")))
+        .unwrap();
+    let error = world.open(None).map(drop).unwrap_err().to_string();
+    for words in [
+        "broken.avsc",
+        "language: the writer does not have the field, which is part of the key",
+        "spans.from: string can't be read as long",
+    ] {
+        assert!(error.contains(words), "{error}, not {words}");
+    }
+}

@@ -9,7 +9,7 @@ use crate::{Error, Result, free_ports, installed};
 
 /// Apicurio Registry, which speaks the API of Confluent's schema registry. Its schemas are in memory.
 pub struct Apicurio {
-    _process: Process,
+    process: Process,
     _dir: TempDir,
     port: u16,
 }
@@ -46,10 +46,15 @@ impl Apicurio {
         )?;
         process.wait_until(|| answers(port))?;
         Ok(Self {
-            _process: process,
+            process,
             _dir: dir,
             port,
         })
+    }
+
+    /// The running registry, to be signalled.
+    pub fn process(&self) -> &Process {
+        &self.process
     }
 
     /// The base URL of the Confluent-compatible API.

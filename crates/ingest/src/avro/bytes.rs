@@ -20,6 +20,10 @@ impl<'a> Input<'a> {
         self.bytes.is_empty()
     }
 
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     pub(super) fn remaining(&self) -> usize {
         self.bytes.len()
     }

@@ -1,16 +1,22 @@
 //! Avro bytes into dataset records.
 //!
 //! [`AvroSchema`] is what a writer wrote with or a dataset is defined by; [`RecordModel`] the Hollow types that follow from
-//! it; [`Plan`] the compiled walk for one pair of the two; [`Transcoder`] runs it. [`AvroSchema::encode_json`] is the other direction,
-//! for emitters.
+//! it; [`Plan`] the compiled walk for one pair of the two; [`Transcoder`] runs it. [`violations`] tells which rules keep a
+//! writer's values from being read. [`AvroSchema::encode_json`] is the other direction, for emitters.
 
 mod bytes;
 mod encode;
+mod envelope;
+mod evolution;
 mod mapping;
 mod plan;
 mod schema;
 mod walk;
 
+pub use envelope::Event;
+pub(crate) use envelope::key_values;
+pub(crate) use evolution::violations_of_records;
+pub use evolution::{Rule, Violation, violations};
 pub use mapping::RecordModel;
 pub use plan::Plan;
 pub use schema::AvroSchema;

@@ -3,15 +3,18 @@
 //! defaults, field aliases and defaults); whatever can be refused is refused here, not per record.
 
 use super::encode::encode_json;
+use super::envelope::{EnvelopePlan, Event};
 use super::mapping::{ModelField, ModelRecord, RecordModel, Shape, strip_null};
 use super::schema::{AvroSchema, FieldNode, Node, RecordNode};
 use crate::codes::Code;
+use crate::poison::Poison;
 use crate::spec::Interval;
 use hollow::FieldType;
 
 /// How to make records of a model from values of one writer's schema.
 #[derive(Debug)]
 pub struct Plan {
+    envelope: Option<EnvelopePlan>,
     pub(super) root: RecordPlan,
 }
 
@@ -137,9 +140,47 @@ impl Plan {
                 writer.root.name, model.reader.name
             ));
         }
+        Self::of_row(&writer.root, model, intervals, None)
+    }
+
+    /// As [`compile`](Self::compile), for change events of Debezium around the rows. `version` is the path of the source's
+    /// version in the envelope, such as `source.lsn`. The name of the rows' record does not matter.
+    ///
+    /// # Errors
+    /// In words, where `writer` is no envelope, or no row in it could be read.
+    pub fn compile_enveloped(
+        writer: &AvroSchema,
+        version: &str,
+        model: &RecordModel,
+        intervals: &[Interval],
+    ) -> Compiled<Self> {
+        let (envelope, row) = EnvelopePlan::compile(writer, version)?;
+        Self::of_row(&row, model, intervals, Some(envelope))
+    }
+
+    fn of_row(
+        writer: &RecordNode,
+        model: &RecordModel,
+        intervals: &[Interval],
+        envelope: Option<EnvelopePlan>,
+    ) -> Compiled<Self> {
         let compiler = Compiler { model, intervals };
-        let root = compiler.record(&writer.root, &model.reader, &model.root, true)?;
-        Ok(Self { root })
+        let root = compiler.record(writer, &model.reader, &model.root, true)?;
+        Ok(Self { envelope, root })
+    }
+
+    /// What the body of a value says: the value itself, or what is in its envelope. Nothing is read of the row yet.
+    ///
+    /// # Errors
+    /// Where it should be an envelope and is none, or says what a record of a dataset can't.
+    pub fn open<'a>(&self, body: &'a [u8]) -> Result<Event<'a>, Poison> {
+        match &self.envelope {
+            Some(envelope) => envelope.open(body),
+            None => Ok(Event {
+                row: Some(body),
+                source_version: None,
+            }),
+        }
     }
 }
 
@@ -457,7 +498,7 @@ fn branches<T>(
     Ok(Source::Union(resolved))
 }
 
-fn skip(node: &Node) -> Skip {
+pub(super) fn skip(node: &Node) -> Skip {
     match node {
         Node::Null => Skip::Nothing,
         Node::Boolean => Skip::Bytes(1),

@@ -98,14 +98,28 @@ impl AvroSchema {
     /// # Errors
     /// [`Error::Schema`] where it is not Avro, or uses what records of a dataset can't.
     pub fn parse(text: &str, source: &str) -> Result<Self> {
+        Self::parse_with(text, &[], source)
+    }
+
+    /// As [`parse`](Self::parse), with the schemas that define names which `text` uses, each before those that use it.
+    ///
+    /// # Errors
+    /// [`Error::Schema`].
+    pub fn parse_with(text: &str, definitions: &[String], source: &str) -> Result<Self> {
         let wrong = |reason: String| Error::Schema {
             source_name: source.to_owned(),
             reason,
         };
-        let json: Value =
-            serde_json::from_str(text).map_err(|error| wrong(format!("not JSON: {error}")))?;
-        let checked =
-            apache_avro::Schema::parse(&json).map_err(|error| wrong(error.to_string()))?;
+        let parse_json = |text: &str| {
+            serde_json::from_str(text).map_err(|error| wrong(format!("not JSON: {error}")))
+        };
+        let json: Value = parse_json(text)?;
+        let checked = if definitions.is_empty() {
+            apache_avro::Schema::parse(&json)
+        } else {
+            apache_avro::Schema::parse_str_with_list(text, definitions).map(|(schema, _)| schema)
+        };
+        let checked = checked.map_err(|error| wrong(error.to_string()))?;
         let fingerprint = checked.fingerprint::<Rabin>().bytes;
         // The digest is little-endian: its first bytes are the low ones.
         let low = fingerprint
@@ -114,6 +128,9 @@ impl AvroSchema {
             .unwrap_or_default();
         let id = u32::from_le_bytes(low) & 0x7fff_ffff;
         let mut names = Names::default();
+        for definition in definitions {
+            names.node(&parse_json(definition)?, "").map_err(wrong)?;
+        }
         let root = names.node(&json, "").map_err(wrong)?;
         let Node::Record(root) = &*root else {
             return Err(wrong(format!(
@@ -148,6 +165,12 @@ impl AvroSchema {
         })
     }
 
+    /// The same schema under an id that a registry gave it.
+    #[must_use]
+    pub fn with_id(self, id: u32) -> Self {
+        Self { id, ..self }
+    }
+
     /// The id under which values in the wire format name this schema.
     #[must_use]
     pub fn id(&self) -> u32 {
@@ -164,6 +187,24 @@ impl AvroSchema {
     #[must_use]
     pub fn root_type(&self) -> &str {
         &self.root.name
+    }
+
+    /// The record of the field `after`, where there is one: the row in an envelope.
+    pub(crate) fn row(&self) -> Option<&RecordNode> {
+        let after = self
+            .root
+            .fields
+            .iter()
+            .find(|field| field.name == "after")?;
+        let record = |node: &Node| matches!(node, Node::Record(_));
+        let node = match &*after.node {
+            Node::Union(branches) => branches.iter().find(|branch| record(branch))?,
+            _ => &after.node,
+        };
+        match &**node {
+            Node::Record(row) => Some(row),
+            _ => None,
+        }
     }
 
     /// The key fields, in the order of the record's key.

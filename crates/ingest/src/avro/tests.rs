@@ -311,6 +311,34 @@ impl Dice {
     }
 }
 
+impl Dice {
+    /// Perhaps breaks a schema in one of its fields.
+    fn broken(&mut self, schema: &Value) -> Value {
+        let mut schema = schema.clone();
+        let fields = schema["fields"].as_array_mut().expect("fields");
+        let at = self.roll(fields.len() as u64) as usize;
+        match self.roll(5) {
+            0 if !names_a_type(&fields[at]["type"]) => drop(fields.remove(at)),
+            1 if !names_a_type(&fields[at]["type"]) => fields[at]["type"] = json!("double"),
+            2 if !names_a_type(&fields[at]["type"]) => {
+                fields[at]["type"] = json!(["null", {"type": "map", "values": "int"}]);
+            }
+            3 => {
+                for field in fields {
+                    if let Some(symbols) = field["type"].get_mut("symbols") {
+                        symbols
+                            .as_array_mut()
+                            .expect("symbols")
+                            .push(json!("brandNew"));
+                    }
+                }
+            }
+            _ => {}
+        }
+        schema
+    }
+}
+
 fn names_a_type(schema: &Value) -> bool {
     match schema {
         Value::Array(branches) => branches.iter().any(names_a_type),
@@ -336,6 +364,26 @@ fn key_of(model: &RecordModel, value: &Value) -> Key {
     key
 }
 
+fn walk(
+    plan: &Plan,
+    model: &RecordModel,
+    key: &Key,
+    body: &[u8],
+) -> std::result::Result<Value, crate::Poison> {
+    let mut sink = Records {
+        schemas: model.schemas(),
+        records: vec![Vec::new(); model.schemas().len()],
+    };
+    let mut transcoder = Transcoder::new();
+    let root = match transcoder.transcode(plan, key, body, &mut sink) {
+        Ok(root) => root.to_vec(),
+        Err(Fault::Poison(poison)) => return Err(poison),
+        Err(Fault::Sink(never)) => match never {},
+    };
+    hollow::record::validate(&model.schemas()[model.root_type], &root).expect("a valid record");
+    Ok(sink.render(&model.schemas()[model.root_type], &root))
+}
+
 fn transcode(
     writer: &AvroSchema,
     model: &RecordModel,
@@ -343,18 +391,30 @@ fn transcode(
     body: &[u8],
 ) -> std::result::Result<Value, crate::Poison> {
     let plan = Plan::compile(writer, model, &[]).expect("a plan");
-    let mut sink = Records {
-        schemas: model.schemas(),
-        records: vec![Vec::new(); model.schemas().len()],
-    };
-    let mut transcoder = Transcoder::new();
-    let root = match transcoder.transcode(&plan, key, body, &mut sink) {
-        Ok(root) => root.to_vec(),
-        Err(Fault::Poison(poison)) => return Err(poison),
-        Err(Fault::Sink(never)) => match never {},
-    };
-    hollow::record::validate(&model.schemas()[model.root_type], &root).expect("a valid record");
-    Ok(sink.render(&model.schemas()[model.root_type], &root))
+    walk(&plan, model, key, body)
+}
+
+fn dice_older(seed: u64, text: &str) -> Value {
+    Dice(seed ^ 1).older(&serde_json::from_str(text).expect("JSON"))
+}
+
+/// A schema of change events as Debezium registers them, around the schema of a row.
+fn envelope_of(row: &Value) -> Value {
+    let namespace = row["namespace"].as_str().expect("a namespace");
+    json!({"type": "record", "name": "Envelope", "namespace": namespace, "fields": [
+        {"name": "before", "type": ["null", row], "default": null},
+        {"name": "after", "type": ["null", format!("{namespace}.Value")], "default": null},
+        {"name": "source", "type": {"type": "record", "name": "Source", "namespace": "io.debezium.connector.postgresql", "fields": [
+            {"name": "version", "type": "string"},
+            {"name": "ts_us", "type": ["null", "long"], "default": null},
+            {"name": "sequence", "type": ["null", "string"], "default": null},
+            {"name": "txId", "type": ["null", "long"], "default": null},
+            {"name": "lsn", "type": ["null", "long"], "default": null}]}},
+        {"name": "transaction", "type": ["null", {"type": "record", "name": "Block", "namespace": "event", "fields": [
+            {"name": "id", "type": "string"}]}], "default": null},
+        {"name": "op", "type": "string"},
+        {"name": "ts_ms", "type": ["null", "long"], "default": null}],
+        "connect.version": 2, "connect.name": "shop.Envelope"})
 }
 
 fn oracle(writer: &AvroSchema, reader: &AvroSchema, body: &[u8]) -> Value {
@@ -399,6 +459,70 @@ proptest! {
             writer.encode_json(&value, &mut body).unwrap();
             let got = transcode(&writer, &model, &key_of(&model, &value), &body);
             prop_assert_eq!(got.unwrap(), oracle(&writer, &schema, &body), "{}: {}", name, older);
+        }
+    }
+
+    #[test]
+    fn rows_in_envelopes_read_as_the_library_reads_them(seed: u64, at: usize, byte: u8) {
+        for (name, text) in EMBEDDED_SCHEMAS {
+            let schema = AvroSchema::parse(text, name).unwrap();
+            let model = RecordModel::new(&schema, name).unwrap();
+            let mut dice = Dice(seed);
+            let mut row: Value = dice.older(&serde_json::from_str(text).unwrap());
+            row["name"] = json!("Value");
+            let writer = AvroSchema::parse(&envelope_of(&row).to_string(), "envelope").unwrap();
+            let row_writer = AvroSchema::parse(&row.to_string(), "row").unwrap();
+            let plan = Plan::compile_enveloped(&writer, "source.lsn", &model, &[]).unwrap();
+            let row = |dice: &mut Dice| dice.record(&row_writer.root);
+            let (before, after, lsn) = (row(&mut dice), row(&mut dice), dice.number());
+            let op = *dice.pick(&["c", "r", "u"]);
+            let mut event = json!({"before": before, "after": after, "op": op, "ts_ms": 5, "transaction": null,
+                "source": {"version": "3.7", "ts_us": null, "lsn": lsn, "txId": 7, "sequence": "[null,\"1\"]"}});
+            let mut body = Vec::new();
+            writer.encode_json(&event, &mut body).unwrap();
+            let opened = plan.open(&body).unwrap();
+            prop_assert_eq!(opened.source_version, Some(lsn));
+            let got = walk(&plan, &model, &key_of(&model, &after), opened.row.unwrap()).unwrap();
+            // The library reads the envelope with the row's place as the dataset's record.
+            let mut expected: Value = serde_json::from_str(text).unwrap();
+            expected["name"] = json!("Value");
+            let reader = AvroSchema::parse(&envelope_of(&expected).to_string(), "reader").unwrap();
+            prop_assert_eq!(&got, &oracle(&writer, &reader, &body)["after"], "{}", name);
+            // Deleted rows, cut and damaged envelopes.
+            event["op"] = json!("d");
+            event["after"] = Value::Null;
+            let mut deleted = Vec::new();
+            writer.encode_json(&event, &mut deleted).unwrap();
+            prop_assert_eq!(plan.open(&deleted).unwrap(), Event { row: None, source_version: Some(lsn) });
+            let at = at % body.len();
+            prop_assert!(plan.open(&body[..at]).is_err());
+            body[at] = byte;
+            if let Ok(Event { row: Some(row), .. }) = plan.open(&body) {
+                let _ = walk(&plan, &model, &key_of(&model, &after), row);
+            }
+        }
+    }
+
+    #[test]
+    fn the_rules_of_evolution_foretell_what_can_be_read(seed: u64) {
+        for (name, text) in EMBEDDED_SCHEMAS {
+            let schema = AvroSchema::parse(text, name).unwrap();
+            let model = RecordModel::new(&schema, name).unwrap();
+            let mut dice = Dice(seed);
+            let other = dice.broken(&dice_older(seed, text)).to_string();
+            let Ok(writer) = AvroSchema::parse(&other, "other") else { continue };
+            let found = violations(&writer, &schema);
+            let compiled = Plan::compile(&writer, &model, &[]);
+            let key_is_there = !found.iter().any(|violation| violation.rule == Rule::NoKeyField);
+            if key_is_there {
+                prop_assert_eq!(compiled.is_err(), found.iter().any(Violation::concerns_all), "{}: {:?} {:?}: {}", name, compiled.err(), found, other);
+            }
+            if found.is_empty() {
+                let value = dice.record(&writer.root);
+                let mut body = Vec::new();
+                writer.encode_json(&value, &mut body).unwrap();
+                prop_assert!(transcode(&writer, &model, &key_of(&model, &value), &body).is_ok());
+            }
         }
     }
 
@@ -605,6 +729,78 @@ fn schemas_that_a_dataset_cannot_hold_are_refused() {
         plan(json!({"type": "record", "name": "R", "fields": [id, {"name": "s", "type": "int"}]}))
             .contains("int can't be read as string")
     );
+}
+
+#[test]
+fn each_broken_rule_is_told_with_its_field() {
+    let schema = |fields: Value| {
+        let text = json!({"type": "record", "name": "R", "key": ["id"], "fields": fields});
+        AvroSchema::parse(&text.to_string(), "r").unwrap()
+    };
+    let reader = schema(json!([
+        {"name": "id", "type": "long"},
+        {"name": "name", "type": "string"},
+        {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["a", "b"]}},
+        {"name": "windows", "type": {"type": "array", "items": {"type": "record", "name": "Window", "fields": [
+            {"name": "from", "type": "long"}, {"name": "to", "type": "long"}]}}},
+    ]));
+    let writer = schema(json!([
+        {"name": "id", "type": "string"},
+        {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["a", "c"]}},
+        {"name": "windows", "type": {"type": "array", "items": {"type": "record", "name": "Window", "fields": [
+            {"name": "from", "type": "double"}, {"name": "to", "type": ["null", "int"]}]}}},
+    ]));
+    let found: Vec<_> = violations(&writer, &reader)
+        .iter()
+        .map(|violation| (violation.to_string(), violation.concerns_all()))
+        .collect();
+    let expected = [
+        ("id: string can't be read as long", true),
+        (
+            "name: the writer does not have the field, which has no default",
+            true,
+        ),
+        (
+            "kind: the dataset does not know the symbols c, and its enum has no default",
+            false,
+        ),
+        ("windows.from: double can't be read as long", true),
+        (
+            "windows.to: the writer's union has a branch null, which the dataset has no place for",
+            false,
+        ),
+    ];
+    let expected: Vec<_> = expected.map(|(text, all)| (text.to_owned(), all)).into();
+    assert_eq!(found, expected);
+    assert!(violations(&reader, &reader).is_empty());
+}
+
+#[test]
+fn what_does_not_fit_a_schema_is_refused_with_the_place() {
+    let text = json!({"type": "record", "name": "R", "key": ["id"], "fields": [
+        {"name": "id", "type": "long"},
+        {"name": "codes", "type": {"type": "array", "items": "string"}},
+        {"name": "by", "type": {"type": "map", "values": "int"}, "default": {}},
+        {"name": "end", "type": ["null", "long"], "default": null}]});
+    let schema = AvroSchema::parse(&text.to_string(), "r").unwrap();
+    let full = json!({"id": 1, "codes": ["DE"], "by": {"x": 3}, "end": 9});
+    assert!(schema.encode_wire(1, &full).is_ok());
+    for (field, value, words) in [
+        ("id", json!("c"), "id: \"c\" is no long"),
+        ("codes", json!(["DE", 1]), "codes: [1]: 1 is no string"),
+        (
+            "by",
+            json!({"x": 3_000_000_000_i64}),
+            "by: x: 3000000000 is no int",
+        ),
+        ("end", json!("never"), "end: \"never\" is no long"),
+        ("surplus", json!(1), "R has no field \"surplus\""),
+    ] {
+        let mut wrong = full.clone();
+        wrong[field] = value;
+        let error = schema.encode_wire(1, &wrong).unwrap_err().to_string();
+        assert!(error.ends_with(words), "{error}, not {words}");
+    }
 }
 
 #[test]

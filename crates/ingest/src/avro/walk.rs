@@ -83,7 +83,7 @@ impl Transcoder {
         Self::default()
     }
 
-    /// Walks the body of a value: adds what the root record refers to and returns the root's own bytes.
+    /// Walks the body of a value, or the row that [`Plan::open`] found in it: adds what the root record refers to and returns the root's own bytes.
     ///
     /// # Errors
     /// [`Fault::Poison`] where the body is not what it should be; children may have been added by then, which nothing
@@ -471,7 +471,7 @@ fn stored_number(bytes: &[u8]) -> Option<i64> {
     Some((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))
 }
 
-fn skip_value(skip: &Skip, input: &mut Input<'_>) -> Result<(), Wrong> {
+pub(super) fn skip_value(skip: &Skip, input: &mut Input<'_>) -> Result<(), Wrong> {
     match skip {
         Skip::Nothing => Ok(()),
         Skip::Number => input.long().map(drop),

@@ -1,10 +1,11 @@
 //! The fold itself: what a cycle reads, into the write state.
 
+use super::incoming::Change;
 use super::plans::{Planned, Plans};
 use super::reader::ChannelReader;
 use super::sweeps::Sweeps;
 use crate::avro::{Fault, RecordSink, Transcoder};
-use crate::dead::{SOURCE_VERSION_HEADER, dead_letter};
+use crate::dead::dead_letter;
 use crate::error::{Error, Result};
 use crate::fold::{
     Channel, Decision, FOLD_TYPE, Origin, committed_origin, fold_schema, write_origin,
@@ -43,12 +44,14 @@ pub(super) struct Folder {
     pub(super) high: Vec<i64>,
     /// Of the cycle that is being folded.
     pub(super) counts: RecordCounts,
-    plans: Plans,
-    last_plan: Option<(u32, Arc<Planned>)>,
+    pub(super) plans: Plans,
+    pub(super) last_plan: Option<(u32, Arc<Planned>)>,
     dead: Vec<NewRecord>,
     dead_bytes: usize,
     transcoder: Transcoder,
-    key: Key,
+    pub(super) key: Key,
+    /// Whether `key` is that of the record that is being folded.
+    pub(super) has_key: bool,
     batch: Batch,
     origin_record: Option<ObjectRecord>,
 }
@@ -121,6 +124,7 @@ impl Folder {
             dead_bytes: 0,
             transcoder: Transcoder::new(),
             key: Key::default(),
+            has_key: false,
             batch: Batch::new(),
         }
     }
@@ -225,7 +229,8 @@ impl Folder {
                     dataset = %self.spec.name, topic, partition = record.partition, offset = record.offset, reason = %poison,
                     "a record becomes a dead letter"
                 );
-                let letter = dead_letter(&topic, record, &poison);
+                let key = self.has_key.then(|| self.key.canonical());
+                let letter = dead_letter(&topic, record, key, &poison);
                 self.dead_bytes += letter.value.as_ref().map_or(0, Vec::len);
                 self.dead.push(letter);
                 if self.dead.len() >= DEAD_RECORDS || self.dead_bytes >= DEAD_BYTES {
@@ -269,26 +274,40 @@ impl Folder {
             Channel::Sweep => self.sweeps.on_record(record.partition),
             Channel::Changes => 0,
         };
+        self.has_key = false;
         if self.is_marker(record, channel)? {
             return Ok(Folded::Control);
         }
-        let key = record.key.ok_or(Poison::NoKey);
-        let parsed = key.and_then(|key| self.spec.model.key().parse_into(key, &mut self.key));
-        if let Err(poison) = parsed {
-            if channel == Channel::Sweep {
+        if let Err(fault) = self.parse_key(record) {
+            if channel == Channel::Sweep && matches!(fault, Fault::Poison(_)) {
                 self.sweeps.on_undecodable(record.partition);
             }
-            return Err(poison.into());
+            return Err(fault);
         }
         let (stored, stamp) = self.stored(stamp, write, types);
-        let new = Origin {
-            source_version: self.source_version(record)?,
-            deleted: record.value.is_none(),
+        let (change, source_version) = self.change(record)?;
+        let mut new = Origin {
+            source_version,
+            deleted: matches!(change, Change::Delete),
             channel,
             partition: record.partition,
             offset: record.offset,
             swept: None,
         };
+        if source_version.is_none() && self.spec.source_versions == SourceVersions::Required {
+            // A tombstone after Debezium's delete: it says nothing new, unless compaction has removed that. Its place in
+            // the log tells its order only in the partition of what it would delete.
+            match stored {
+                None => return Ok(Folded::Dropped(Decision::Older)),
+                Some(stored) if stored.deleted => return Ok(Folded::Dropped(Decision::Again)),
+                Some(stored)
+                    if (stored.channel, stored.partition) == (channel, record.partition) =>
+                {
+                    new.source_version = stored.source_version;
+                }
+                Some(_) => return Err(Poison::NoSourceVersion.into()),
+            }
+        }
         let mark = stored.filter(|stored| stored.swept.is_some() && channel == Channel::Sweep);
         let revives =
             mark.is_some_and(|mark| self.sweeps.began_after(record.header(SWEEP_HEADER), &mark));
@@ -310,29 +329,26 @@ impl Folder {
             }
             (dropped, _) => return Ok(Folded::Dropped(dropped)),
         }
+        let row = match change {
+            Change::Delete => None,
+            Change::Row(planned, row) => Some((planned, row)),
+            Change::Wire(value) => {
+                let (id, body) = split_wire(value).ok_or(Poison::NotWireFormat)?;
+                Some((self.planned(id)?, body))
+            }
+        };
         let failed = |source| {
             Fault::Sink(Error::Write {
                 dataset: self.spec.name.clone(),
                 source,
             })
         };
-        let changed = match record.value {
+        let changed = match row {
             None => {
                 let key = self.key.values(self.spec.model.key());
                 write.delete(types.root, &key).map_err(failed)?.is_some()
             }
-            Some(value) => {
-                let (id, body) = split_wire(value).ok_or(Poison::NotWireFormat)?;
-                let planned = match &self.last_plan {
-                    Some((known, planned)) if *known == id => Arc::clone(planned),
-                    _ => {
-                        let planned = self.plans.get(id).map_err(Fault::Sink)?;
-                        if !matches!(*planned, Err(Poison::UnknownSchema { .. })) {
-                            self.last_plan = Some((id, Arc::clone(&planned)));
-                        }
-                        planned
-                    }
-                };
+            Some((planned, body)) => {
                 let plan = planned.as_ref().as_ref().map_err(Clone::clone)?;
                 let mut sink = WriteSink {
                     write,
@@ -425,25 +441,6 @@ impl Folder {
         }
         self.pending.clear();
         Ok(())
-    }
-
-    fn source_version(&self, record: &RecordRef<'_>) -> std::result::Result<Option<i64>, Poison> {
-        if self.spec.source_versions == SourceVersions::None {
-            return Ok(None);
-        }
-        let bytes = record
-            .header(SOURCE_VERSION_HEADER)
-            .ok_or(Poison::NoSourceVersion)?;
-        let text = std::str::from_utf8(bytes).ok();
-        let number = text
-            .filter(|text| !text.starts_with('+'))
-            .and_then(|text| text.parse().ok());
-        match number.filter(|&number: &i64| number >= 0) {
-            Some(number) => Ok(Some(number)),
-            None => Err(Poison::SourceVersion {
-                value: String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned(),
-            }),
-        }
     }
 
     fn flush_dead(&mut self) -> Result<()> {

@@ -11,6 +11,7 @@
 mod absent;
 mod compare;
 mod folder;
+mod incoming;
 mod plans;
 mod reader;
 mod runner;
@@ -19,7 +20,8 @@ mod sweeps;
 pub use compare::{Comparison, compare};
 pub use runner::ProducerThread;
 
-use crate::error::Result;
+use crate::avro::Violation;
+use crate::error::{Error, Result};
 use crate::fold::{Channel, FOLD_PART, FOLD_TYPE, fold_schema};
 use crate::position::TopicPosition;
 use crate::progress::{Ended, Progress, RecordCounts};
@@ -101,7 +103,7 @@ impl IncrementalProducer {
     /// `now_ms` is the time in milliseconds since 1970 UTC.
     ///
     /// # Errors
-    /// [`Error::TopicRecreated`], [`Error::PartitionsAdded`], [`Error::Dataset`] (another producer has it, or the newest
+    /// [`Error::Evolution`], [`Error::TopicRecreated`], [`Error::PartitionsAdded`], [`Error::Dataset`] (another producer has it, or the newest
     /// state can't be loaded), [`Error::Log`].
     pub fn open(
         spec: DatasetSpec,
@@ -139,6 +141,7 @@ impl IncrementalProducer {
             publishing,
             now_ms,
         )?;
+        check_evolution(&spec, &*schemas)?;
         let plans = Plans::new(Arc::clone(&spec), schemas);
         let folder = Folder::new(spec, log, plans, Arc::new(AtomicBool::new(false)));
         let mut producer = Self {
@@ -348,6 +351,39 @@ impl IncrementalProducer {
     fn lock_progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Refuses schemas of the dataset's topics that no value could be read of, and warns of those that some values could not.
+/// Where the schemas can't be asked for now, each is met with its first record.
+fn check_evolution(spec: &DatasetSpec, schemas: &dyn SchemaSource) -> Result<()> {
+    let versions = match schemas.versions(&spec.subject(), spec.model.root_type()) {
+        Ok(versions) => versions,
+        Err(error @ Error::SchemaRegistry { .. }) => {
+            tracing::warn!(dataset = %spec.name, %error, "the rules of schema evolution are not checked");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    for version in versions {
+        let (all, some): (Vec<_>, Vec<_>) = spec
+            .violations(&version.schema)
+            .into_iter()
+            .partition(Violation::concerns_all);
+        for violation in some {
+            tracing::warn!(
+                dataset = %spec.name, version = version.name, %violation,
+                "some values written with this schema will become dead letters"
+            );
+        }
+        if !all.is_empty() {
+            return Err(Error::Evolution {
+                dataset: spec.name.clone(),
+                version: version.name,
+                violations: all.iter().map(Violation::to_string).collect(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// How one cycle populates.

@@ -1,7 +1,7 @@
 //! The compiled walks of one dataset, one per schema that its records were written with. Shared by threads.
 
 use crate::avro::Plan;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::poison::Poison;
 use crate::schemas::SchemaSource;
 use crate::spec::DatasetSpec;
@@ -26,6 +26,10 @@ impl Plans {
         }
     }
 
+    pub(super) fn schemas(&self) -> &dyn SchemaSource {
+        &*self.schemas
+    }
+
     /// The walk for values of the schema with that id. An unknown id is asked for again next time: a schema may be
     /// registered late.
     ///
@@ -35,10 +39,12 @@ impl Plans {
         if let Some(plan) = self.by_id.get(&id) {
             return Ok(Arc::clone(&plan));
         }
-        let Some(writer) = self.schemas.schema(id)? else {
-            return Ok(Arc::new(Err(Poison::UnknownSchema { id })));
+        let compiled = match self.schemas.schema(id) {
+            Ok(Some(writer)) => self.spec.plan(&writer),
+            Ok(None) => return Ok(Arc::new(Err(Poison::UnknownSchema { id }))),
+            Err(Error::Schema { reason, .. }) => Err(reason),
+            Err(error) => return Err(error),
         };
-        let compiled = Plan::compile(&writer, &self.spec.model, &self.spec.intervals);
         let plan = Arc::new(compiled.map_err(|reason| Poison::UnfitSchema { id, reason }));
         self.by_id.insert(id, Arc::clone(&plan));
         Ok(plan)

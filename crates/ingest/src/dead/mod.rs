@@ -22,6 +22,8 @@ const PARTITION_HEADER: &str = "gl-dead-partition";
 const OFFSET_HEADER: &str = "gl-dead-offset";
 const REASON_HEADER: &str = "gl-dead-reason";
 const KEY_HEADER: &str = "gl-dead-key";
+/// Present where the key is spelled otherwise: its canonical form.
+const CANONICAL_KEY_HEADER: &str = "gl-dead-canonical-key";
 /// Present where the record had no value: as a value, null would delete the letter.
 const TOMBSTONE_HEADER: &str = "gl-dead-tombstone";
 /// Present where the value was too large to be kept whole: its size in bytes.
@@ -42,20 +44,29 @@ pub struct DeadLetter {
     pub reason: String,
     /// Its key.
     pub key: Option<Vec<u8>>,
+    /// The canonical form of its key, where it had another and could be parsed.
+    pub parsed_key: Option<Vec<u8>>,
     /// Its value, as far as it was kept.
     pub value: Option<Vec<u8>>,
     /// Its headers.
     pub headers: Vec<Header>,
+    /// Where the value was too large to be kept whole: its size in bytes.
+    pub cut_from: Option<u64>,
 }
 
-/// The letter for a record of `topic`.
-pub(crate) fn dead_letter(topic: &str, record: &RecordRef<'_>, poison: &Poison) -> NewRecord {
+/// The letter for a record of `topic`; `canonical_key` is its parsed key, where there is one.
+pub(crate) fn dead_letter(
+    topic: &str,
+    record: &RecordRef<'_>,
+    canonical_key: Option<&[u8]>,
+    poison: &Poison,
+) -> NewRecord {
     /// Room for what is added to the record.
     const ROOM: usize = 64 << 10;
     let (partition, offset) = (record.partition, record.offset);
     let mut letter = NewRecord::new(
         record.timestamp_ms,
-        serde_json::json!([topic, partition, offset]).to_string(),
+        place(topic, partition, offset),
         record.value.unwrap_or_default(),
     )
     .with_header(TOPIC_HEADER, topic)
@@ -64,6 +75,9 @@ pub(crate) fn dead_letter(topic: &str, record: &RecordRef<'_>, poison: &Poison) 
     .with_header(REASON_HEADER, poison.to_string());
     if let Some(key) = record.key {
         letter = letter.with_header(KEY_HEADER, key);
+    }
+    if let Some(canonical_key) = canonical_key.filter(|&key| record.key != Some(key)) {
+        letter = letter.with_header(CANONICAL_KEY_HEADER, canonical_key);
     }
     if record.value.is_none() {
         letter = letter.with_header(TOMBSTONE_HEADER, "");
@@ -102,6 +116,7 @@ impl DeadLetter {
             timestamp_ms: record.timestamp_ms,
             reason: text(REASON_HEADER)?.to_owned(),
             key: record.header(KEY_HEADER).map(<[u8]>::to_vec),
+            parsed_key: record.header(CANONICAL_KEY_HEADER).map(<[u8]>::to_vec),
             value: record
                 .value
                 .filter(|_| record.header(TOMBSTONE_HEADER).is_none())
@@ -109,7 +124,14 @@ impl DeadLetter {
             headers: headers
                 .map(|(name, value)| (name.to_owned(), value.to_vec()))
                 .collect(),
+            cut_from: text(CUT_HEADER).and_then(|size| size.parse().ok()),
         })
+    }
+
+    /// The place that the record had, as the JSON array of topic, partition and offset; the letter's own key.
+    #[must_use]
+    pub fn place(&self) -> String {
+        place(&self.topic, self.partition, self.offset)
     }
 
     /// The source version in its headers, where there is one that is a number.
@@ -122,11 +144,20 @@ impl DeadLetter {
         std::str::from_utf8(value).ok()?.parse().ok()
     }
 
+    /// The canonical form of its key; `None` where it can't be parsed.
+    #[must_use]
+    pub fn canonical_key(&self, shape: &KeyShape) -> Option<Vec<u8>> {
+        if let Some(parsed) = &self.parsed_key {
+            return Some(parsed.clone());
+        }
+        let key = shape.parse(self.key.as_deref()?).ok()?;
+        Some(key.canonical().to_vec())
+    }
+
     /// Whether it is a record of the key with that canonical form.
     #[must_use]
     pub fn is_of(&self, shape: &KeyShape, canonical_key: &[u8]) -> bool {
-        let parsed = self.key.as_deref().map(|key| shape.parse(key));
-        matches!(parsed, Some(Ok(key)) if key.canonical() == canonical_key)
+        self.canonical_key(shape).as_deref() == Some(canonical_key)
     }
 
     /// Whether the letter may be newer than what made its key, by source version where both have one, else by offset in the
@@ -141,6 +172,10 @@ impl DeadLetter {
             _ => true,
         }
     }
+}
+
+fn place(topic: &str, partition: u32, offset: i64) -> String {
+    serde_json::json!([topic, partition, offset]).to_string()
 }
 
 /// All dead letters of a dataset, by topic, partition and offset; none where the topic is not there yet.
@@ -205,7 +240,7 @@ mod tests {
     fn letter_of(record: &NewRecord) -> (NewRecord, DeadLetter) {
         let mut batch = Batch::new();
         batch.push(2, 17, record).unwrap();
-        let letter = dead_letter("titles", &batch.get(0).unwrap(), &Poison::NoKey);
+        let letter = dead_letter("titles", &batch.get(0).unwrap(), None, &Poison::NoKey);
         batch.clear();
         batch.push(0, 0, &letter).unwrap();
         let read = DeadLetter::read(&batch.get(0).unwrap()).unwrap();
@@ -226,8 +261,10 @@ mod tests {
             timestamp_ms: 5,
             reason: Poison::NoKey.to_string(),
             key: record.key.clone(),
+            parsed_key: None,
             value: record.value.clone(),
             headers: record.headers.clone(),
+            cut_from: None,
         };
         assert_eq!(read, expected);
         assert_eq!(read.source_version(), Some(9));
@@ -252,6 +289,7 @@ mod tests {
             .find(|(name, _)| name == CUT_HEADER)
             .unwrap();
         assert_eq!(*cut, (MAX_RECORD_BYTES - 3).to_string().into_bytes());
+        assert_eq!(read.cut_from, u64::try_from(MAX_RECORD_BYTES - 3).ok());
         assert!(read.value.unwrap().iter().all(|&byte| byte == 7));
     }
 
@@ -264,11 +302,13 @@ mod tests {
             timestamp_ms: 0,
             reason: String::new(),
             key: None,
+            parsed_key: None,
             value: None,
             headers: source_version
                 .map(|v| (SOURCE_VERSION_HEADER.to_owned(), v.into()))
                 .into_iter()
                 .collect(),
+            cut_from: None,
         };
         let origin = Origin {
             source_version: Some(10),

@@ -1,26 +1,13 @@
-//! Schemas by the id that the wire format names them with.
-//!
-//! The ids of [`DirectorySchemas`] come from the schemas themselves, so nothing has to be handed out or kept. A client of a
-//! schema registry would be another [`SchemaSource`].
+//! Schemas that lie in a directory, or are compiled in. Their ids come from the schemas themselves, so nothing has to be
+//! handed out or kept.
 
+use super::{SchemaSource, SchemaVersion};
 use crate::avro::AvroSchema;
 use crate::error::{Error, Result};
 use crate::spec::EMBEDDED_SCHEMAS;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The first byte of a value in the registry wire format.
-pub const WIRE_MAGIC: u8 = 0;
-
-/// Finds the schema that a value was written with.
-pub trait SchemaSource: Send + Sync {
-    /// The schema of that id, or `None` where there is none. Asked once per id that is found.
-    ///
-    /// # Errors
-    /// Where the source can't be asked now.
-    fn schema(&self, id: u32) -> Result<Option<Arc<AvroSchema>>>;
-}
 
 /// The schemas of a directory, or those compiled in. To let records of an older schema be read, its file stays in the
 /// directory under any other name.
@@ -102,17 +89,25 @@ impl SchemaSource for DirectorySchemas {
     fn schema(&self, id: u32) -> Result<Option<Arc<AvroSchema>>> {
         Ok(self.by_id.get(&id).map(|(_, schema)| Arc::clone(schema)))
     }
-}
 
-/// Appends the wire format's header for values of that schema.
-pub fn write_wire_header(schema_id: u32, out: &mut Vec<u8>) {
-    out.push(WIRE_MAGIC);
-    out.extend_from_slice(&schema_id.to_be_bytes());
-}
+    /// A directory knows no subjects: all schemas that describe records of that name.
+    fn versions(&self, _subject: &str, record: &str) -> Result<Vec<SchemaVersion>> {
+        let of_record = |(_, schema): &&(String, Arc<AvroSchema>)| schema.root_type() == record;
+        let version = |(name, schema): &(String, Arc<AvroSchema>)| SchemaVersion {
+            name: name.clone(),
+            schema: Arc::clone(schema),
+        };
+        Ok(self.by_id.values().filter(of_record).map(version).collect())
+    }
 
-/// Splits a value in the wire format into schema id and body; `None` where it is not one.
-#[must_use]
-pub fn split_wire(value: &[u8]) -> Option<(u32, &[u8])> {
-    let (&[magic, a, b, c, d], body) = value.split_first_chunk::<5>()?;
-    (magic == WIRE_MAGIC).then(|| (u32::from_be_bytes([a, b, c, d]), body))
+    fn id_of(&self, _subject: &str, schema: &AvroSchema) -> Result<u32> {
+        match self.by_id.get(&schema.id()) {
+            Some(_) => Ok(schema.id()),
+            None => Err(Error::Schema {
+                source_name: schema.root_type().to_owned(),
+                reason: "it does not lie in the directory of schemas, so nobody could read what it writes; put its file there"
+                    .to_owned(),
+            }),
+        }
+    }
 }

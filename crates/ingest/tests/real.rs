@@ -1,0 +1,7 @@
+//! The crate against real servers: `make test-real`.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking")]
+
+mod support;
+
+#[path = "real/schema_registry.rs"]
+mod schema_registry;
