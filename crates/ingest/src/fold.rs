@@ -8,6 +8,7 @@ use hollow::write::{TypeId, WriteState};
 use hollow::{
     Field, FieldType, KeyValue, ObjectSchema, ObjectView, Ordinal, ReadState, Schema, TypeState,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The internal type's name.
 pub const FOLD_TYPE: &str = "_Fold";
@@ -150,6 +151,19 @@ pub fn origin(state: &ReadState, canonical_key: &[u8]) -> Option<Origin> {
     let fold = state.type_state(FOLD_TYPE)?;
     let mut views = fold.ordinals().filter_map(|ordinal| fold.object(ordinal));
     Origin::of(&views.find(|view| view.bytes(KEY) == Some(canonical_key))?)
+}
+
+/// As [`origin`], for many keys at once.
+#[must_use]
+pub fn origins(state: &ReadState, canonical_keys: &BTreeSet<Vec<u8>>) -> BTreeMap<Vec<u8>, Origin> {
+    let fold = state.type_state(FOLD_TYPE).into_iter();
+    let views = fold.flat_map(|fold| fold.ordinals().filter_map(|ordinal| fold.object(ordinal)));
+    views
+        .filter_map(|view| {
+            let key = canonical_keys.get(view.bytes(KEY)?)?;
+            Some((key.clone(), Origin::of(&view)?))
+        })
+        .collect()
 }
 
 /// The origin of a key in the committed state of a writer, and the ordinal that holds it.

@@ -4,6 +4,10 @@
 //! origin (`["titles",0,17]`), so that a restart which meets the record again writes the same letter again, and compaction
 //! leaves one.
 
+mod retry;
+
+pub use retry::{RETRY_COUNT_HEADER, RETRY_OF_HEADER, Retried, retry_dead_letters};
+
 use crate::error::Result;
 use crate::fold::Origin;
 use crate::key::KeyShape;
