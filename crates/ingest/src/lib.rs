@@ -9,12 +9,14 @@
 //! * [`SchemaSource`]: schemas by id; [`DirectorySchemas`] are files, [`RegistrySchemas`] those of a schema registry.
 //! * [`IncrementalProducer`]: folds what arrives into the next state, cycle by cycle; [`ProducerThread`] runs it.
 //! * [`sweep`]: re-emissions of whole sources, which heal what was never emitted.
-//! * [`origin`]: which record made a key what it is; [`dead_letters`]: which could not.
+//! * [`Emitter`]: change records of upstream systems, checked before they are sent.
+//! * [`origin`]: which record made a key what it is; [`dead_letters`]: which could not, and [`retry_dead_letters`].
 
 pub mod avro;
 mod codes;
 mod dead;
 mod debezium;
+mod emit;
 mod error;
 mod fold;
 mod key;
@@ -27,10 +29,16 @@ mod spec;
 pub mod sweep;
 
 pub use codes::Code;
-pub use dead::{DeadLetter, SOURCE_VERSION_HEADER, dead_letters, newer_dead_letters};
+pub use dead::{
+    DeadLetter, RETRY_COUNT_HEADER, RETRY_OF_HEADER, Retried, SOURCE_VERSION_HEADER, dead_letters,
+    newer_dead_letters, retry_dead_letters,
+};
 pub use debezium::Debezium;
+pub use emit::{
+    Delivery, DeliveryReport, Emission, Emitter, EmitterCounts, EmitterOptions, RecordBuilder,
+};
 pub use error::{Error, Result};
-pub use fold::{Channel, FOLD_PART, FOLD_TYPE, Origin, fold_schema, origin};
+pub use fold::{Channel, FOLD_PART, FOLD_TYPE, Origin, fold_schema, origin, origins};
 pub use key::{Key, KeyShape};
 pub use poison::Poison;
 pub use position::TopicPosition;

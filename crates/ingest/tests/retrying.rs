@@ -207,7 +207,8 @@ fn a_record_that_is_brought_back_says_where_it_was() {
     let newer = newer_schema(&world);
     let value = value(1, "en", 4);
     let record = written_with(item(&world, 1, "en", 7, 4), &newer, &value).with_header("x", "y");
-    world.send(Channel::Changes, &[record.clone().to_partition(2)]);
+    let other = item(&world, 2, "en", 1, 1).to_partition(0);
+    world.send(Channel::Changes, &[other, record.clone().to_partition(2)]);
     let mut producer = world.open(None).unwrap();
     for count in 1..=3_i64 {
         world.cycle(&mut producer).unwrap();
