@@ -7,7 +7,7 @@ CARGO := scripts/cargo
 GREENLIGHT := $(CARGO_TARGET_DIR)/debug/greenlight
 DIR ?= data
 
-.PHONY: demo test test-real build lint bench-hollow help
+.PHONY: demo test test-real build lint bench-hollow bench-ingest help
 
 help: ## What this Makefile can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -31,3 +31,6 @@ lint: ## Formatting and Clippy, as CI runs them
 
 bench-hollow: ## The dataset engine beside Java Hollow, in one run; writes out/bench/hollow.tsv
 	@benches/hollow/run
+
+bench-ingest: ## Reading change records beside what else could read them; writes out/bench/ingest.tsv
+	@benches/ingest/run

@@ -9,7 +9,6 @@ pub mod model;
 pub mod ours;
 pub mod peer;
 pub mod rows;
-pub mod table;
 
 /// Why a bench stopped.
 #[derive(Debug, thiserror::Error)]

@@ -6,8 +6,8 @@ use std::process::{Command, ExitCode};
 use bench_hollow::ours::Ours;
 use bench_hollow::peer::{Peer, Tuning, java};
 use bench_hollow::rows::{GROWTH, Growth, PEAK_LIMIT, ROWS, Row};
-use bench_hollow::table::{self, Line};
 use bench_hollow::{Error, Result, median};
+use bench_table::{self as table, Line};
 
 /// Alternating runs of which the median counts.
 const RUNS: usize = 5;
@@ -53,7 +53,10 @@ fn run() -> Result<()> {
         }
     }
     let path = bench.out.join("hollow.tsv");
-    table::write(&path, &lines)?;
+    table::write(&path, &lines).map_err(|source| Error::Io {
+        what: format!("write {}", path.display()),
+        source,
+    })?;
     let gated: Vec<&Line> = lines.iter().filter(|line| line.goal > 0.0).collect();
     let reached = gated.iter().filter(|line| line.passes()).count();
     println!(

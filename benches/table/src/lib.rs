@@ -1,9 +1,7 @@
-//! The results, for people and for programs.
+//! The results of a bench, for people and for programs. All benches write the same columns, so that one reader does.
 
 use std::fmt::Write as _;
 use std::path::Path;
-
-use crate::{Error, Result};
 
 /// A line of the table.
 #[derive(Debug, Clone)]
@@ -68,7 +66,10 @@ pub fn print(line: &Line) -> String {
 }
 
 /// Writes the tab-separated table with the columns `row ours peer unit ratio goal`.
-pub fn write(path: &Path, lines: &[Line]) -> Result<()> {
+///
+/// # Errors
+/// Where the file can't be written.
+pub fn write(path: &Path, lines: &[Line]) -> std::io::Result<()> {
     let mut text = String::from("row\tours\tpeer\tunit\tratio\tgoal\n");
     for line in lines {
         // Writing to a string does not fail.
@@ -83,12 +84,8 @@ pub fn write(path: &Path, lines: &[Line]) -> Result<()> {
             line.goal
         );
     }
-    let io = |source| Error::Io {
-        what: format!("write {}", path.display()),
-        source,
-    };
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(io)?;
+        std::fs::create_dir_all(parent)?;
     }
-    std::fs::write(path, text).map_err(io)
+    std::fs::write(path, text)
 }
