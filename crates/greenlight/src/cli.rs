@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, demo, diff, evaluate, pin, produce, sample, show, versions, why,
+    completions, dead_letters, demo, diff, emit, evaluate, pin, produce, sample, show, versions,
+    why,
 };
 use crate::connect::{Connected, Deployment, Use};
 use crate::error::Result;
@@ -111,6 +112,12 @@ pub(crate) enum Command {
     Why(why::Arguments),
     /// What changed between two versions of a dataset.
     Diff(diff::Arguments),
+    /// Emit change records from JSON Lines, checked before they are sent.
+    ///
+    /// Exit code 0: every line is durable in the topic; 1: some were refused; 2: the command failed.
+    Emit(emit::Arguments),
+    /// The records that could not be folded, with why; `retry` brings them back.
+    DeadLetters(dead_letters::Arguments),
     /// Force a dataset to one version until `unpin`; a pin outranks everything newer.
     Pin(pin::PinArguments),
     /// Remove a dataset's pin.

@@ -132,6 +132,12 @@ impl Connected {
         self.specs.iter().find(|spec| &spec.name == name)
     }
 
+    /// How a dataset is folded from its topics, for commands that need one that is.
+    pub(crate) fn folded(&self, name: &DatasetName) -> Result<&DatasetSpec> {
+        self.spec(name)
+            .ok_or_else(|| Error::NotFolded(name.clone()))
+    }
+
     /// What the registry knows of a dataset.
     pub(crate) fn dataset(&self, name: &DatasetName) -> Result<DatasetInfo> {
         self.registry

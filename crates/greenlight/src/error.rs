@@ -78,6 +78,16 @@ pub(crate) enum Error {
     Metrics(#[source] metrics_exporter_prometheus::BuildError),
     #[error("start a thread")]
     Spawn(#[source] io::Error),
+    #[error("{0} is not folded from change records")]
+    NotFolded(DatasetName),
+    #[error("{dataset} has no dead letter of {place}")]
+    NoDeadLetter { dataset: DatasetName, place: String },
+    #[error("read or write {}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("handle signals")]
     Signals(#[source] ctrlc::Error),
     #[error("the {0} thread ended unexpectedly")]
@@ -131,6 +141,8 @@ impl Error {
                 let ids: Vec<String> = videos.iter().map(i64::to_string).collect();
                 Some(format!("ask with the id instead: {}", ids.join(", ")))
             }
+            Self::NotFolded(_) => Some("`config/datasets.toml` lists the datasets that are".to_owned()),
+            Self::NoDeadLetter { dataset, .. } => Some(format!("`greenlight dead-letters {dataset}` lists them")),
             Self::Owned { .. } => Some("stop that process first, or name another directory with --dir; other commands work beside it".to_owned()),
             Self::Scenario(greenlight::scenario::Error::Io { .. }) => {
                 Some("run from the repository's root, or name the scenario's directory with --scenario".to_owned())

@@ -2,11 +2,14 @@
 
 pub(crate) mod completions;
 mod datasets;
+pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod emit;
 pub(crate) mod evaluate;
 pub(crate) mod pin;
 pub(crate) mod produce;
+mod progress;
 pub(crate) mod sample;
 pub(crate) mod show;
 mod status;
@@ -31,10 +34,23 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Show(arguments) => show::run(globals, arguments)?,
         Command::Why(arguments) => return why::run(globals, arguments),
         Command::Diff(arguments) => diff::run(globals, arguments)?,
+        Command::Emit(arguments) => return emit::run(globals, arguments).map(exit_code),
+        Command::DeadLetters(arguments) => {
+            return dead_letters::run(globals, arguments).map(exit_code);
+        }
         Command::Pin(arguments) => pin::pin(globals, arguments)?,
         Command::Unpin(arguments) => pin::unpin(globals, arguments)?,
         Command::Sample(command) => sample::run(command)?,
         Command::Completions(arguments) => completions::run(arguments)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The exit code of a command that did what it could, which may not be all.
+fn exit_code(all: bool) -> ExitCode {
+    if all {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar for `len` records; hidden where standard error is no terminal.
-pub(super) fn records(what: &str, len: u64) -> ProgressBar {
+pub(crate) fn records(what: &str, len: u64) -> ProgressBar {
     let bar = bar(len);
     if let Ok(style) = ProgressStyle::with_template(
         "{msg:<28} {wide_bar} {human_pos} of {human_len} records, {per_sec}, {eta} left",
@@ -18,7 +18,7 @@ pub(super) fn records(what: &str, len: u64) -> ProgressBar {
 }
 
 /// A bar for steps of different length.
-pub(super) fn steps(what: &str, len: u64) -> ProgressBar {
+pub(crate) fn steps(what: &str, len: u64) -> ProgressBar {
     let bar = bar(len);
     if let Ok(style) =
         ProgressStyle::with_template("{msg:<28} {wide_bar} {pos} of {len}, {elapsed}")
@@ -27,6 +27,20 @@ pub(super) fn steps(what: &str, len: u64) -> ProgressBar {
     }
     bar.set_message(what.to_owned());
     bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// A bar for the bytes of an input; without end where its length is not known.
+pub(crate) fn bytes(what: &str, len: Option<u64>) -> ProgressBar {
+    let bar = bar(len.unwrap_or(0));
+    let template = match len {
+        Some(_) => "{msg:<28} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+        None => "{msg:<28} {spinner} {bytes}, {bytes_per_sec}, {elapsed}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
     bar
 }
 

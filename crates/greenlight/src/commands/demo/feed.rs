@@ -7,7 +7,7 @@ use changelog::ChangeLog;
 use greenlight::scenario::{Feeder, Round, Scenario, Topic};
 use ingest::DatasetSpec;
 
-use super::progress;
+use crate::commands::progress;
 use crate::error::Result;
 use crate::stop::Stop;
 

@@ -7,7 +7,8 @@ use ingest::ProducerThread;
 
 use super::feed::Feed;
 use super::roles::Roles;
-use super::{progress, summary};
+use super::summary;
+use crate::commands::progress;
 use crate::error::{Error, Result};
 use crate::stop::Stop;
 

@@ -6,7 +6,6 @@
 mod clock;
 mod feed;
 mod live;
-mod progress;
 mod roles;
 mod rounds;
 mod summary;

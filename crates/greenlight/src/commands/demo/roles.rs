@@ -9,7 +9,7 @@ use gatekeeper::{Gatekeeper, GatekeeperOptions};
 use ingest::{Components, Ended, IncrementalProducer, ProducerOptions, ProducerThread};
 
 use super::clock::Clock;
-use super::progress;
+use crate::commands::progress;
 use crate::connect::Connected;
 use crate::error::{Error, Result};
 use crate::roles::evaluate::CODE_REVISION;
