@@ -34,6 +34,12 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// The instance does not get on in its log. A command that was being submitted may have been appended.
+    #[error("the registry can't read on in its log, and tries again: {detail}")]
+    Behind {
+        /// What the log says.
+        detail: String,
+    },
     /// The checkpoint can't be used.
     #[error("{action} the registry's checkpoint in {}", dir.display())]
     Checkpoint {

@@ -1,8 +1,10 @@
 //! An instance of the registry: the state, kept up with a topic of commands.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use changelog::{
@@ -18,23 +20,55 @@ use crate::{
 /// The topic of the commands: one partition (the order is total), never compacted.
 pub const COMMANDS_TOPIC: &str = "registry.commands";
 
-/// How long to wait in one go for a command that was appended to come back.
-const POLL_WAIT: Duration = Duration::from_secs(1);
+/// How long the follower waits for commands in one go, and so how long it takes at most to stop.
+const POLL_WAIT: Duration = Duration::from_millis(50);
+
+/// How long the follower waits before it reads on after an error.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// The first byte of each command in the log; what follows is MessagePack.
 const FORMAT: u8 = 1;
 
-/// An instance over a log. Any number of processes may each run one over the same log.
+/// An instance over a log. Any number of processes may each run one over the same log: a thread of it, the follower,
+/// applies what any of them appended as soon as it is there.
 pub struct LogRegistry {
-    state: RwLock<State>,
-    writer: Mutex<Writer>,
-    /// The state's `applied`, for those who wait for it to grow.
-    applied: Mutex<i64>,
-    grown: Condvar,
+    shared: Arc<Shared>,
+    log: Arc<dyn ChangeLog>,
+    follower: Option<JoinHandle<()>>,
 }
 
-struct Writer {
-    log: Arc<dyn ChangeLog>,
+struct Shared {
+    state: RwLock<State>,
+    progress: Mutex<Progress>,
+    moved: Condvar,
+    stop: AtomicBool,
+}
+
+/// How far the follower is, for those who wait for it.
+struct Progress {
+    /// The state's `applied`.
+    applied: i64,
+    /// How many calls wait for the outcome of a command that they append.
+    submitting: usize,
+    /// The outcomes of all commands applied while somebody waits for one, by offset.
+    outcomes: BTreeMap<i64, Outcome>,
+    trouble: Option<Trouble>,
+}
+
+/// Why the follower does not get on.
+#[derive(Clone)]
+enum Trouble {
+    /// It has ended: nothing may be applied after a command that is not understood.
+    Command { offset: i64, detail: String },
+    /// It has ended: the log is not the one that it was.
+    Refused(LogRefusal),
+    /// It tries again.
+    Passing(String),
+}
+
+/// Reads the log and applies it.
+struct Follower {
+    shared: Arc<Shared>,
     consumer: Box<dyn Consumer>,
     batch: Batch,
     checkpoint: Checkpoint,
@@ -59,114 +93,245 @@ impl LogRegistry {
                 created => created?,
             },
         };
-        let end = log
-            .end_offsets(COMMANDS_TOPIC)?
-            .first()
-            .copied()
-            .unwrap_or(0);
+        let end = end_of(&*log)?;
         let (checkpoint, state) = Checkpoint::open(dir, topic.id, end)?;
         let consumer = log.consumer(COMMANDS_TOPIC, &[Position::new(0, state.applied())])?;
-        let registry = Self {
-            applied: Mutex::new(state.applied()),
-            state: RwLock::new(state),
-            writer: Mutex::new(Writer {
-                log,
-                consumer,
-                batch: Batch::new(),
-                checkpoint,
-                dirty: BTreeSet::new(),
+        let shared = Arc::new(Shared {
+            progress: Mutex::new(Progress {
+                applied: state.applied(),
+                submitting: 0,
+                outcomes: BTreeMap::new(),
+                trouble: None,
             }),
-            grown: Condvar::new(),
+            state: RwLock::new(state),
+            moved: Condvar::new(),
+            stop: AtomicBool::new(false),
+        });
+        let mut follower = Follower {
+            shared: Arc::clone(&shared),
+            consumer,
+            batch: Batch::new(),
+            checkpoint,
+            dirty: BTreeSet::new(),
         };
-        registry.catch_up()?;
-        Ok(registry)
+        while shared.state().applied() < end {
+            follower.read_on()?;
+        }
+        let follower = thread::Builder::new()
+            .name("registry".to_owned())
+            .spawn(move || follower.run())
+            .map_err(|source| Error::Io {
+                action: "start a thread for",
+                path: dir.to_owned(),
+                source,
+            })?;
+        Ok(Self {
+            shared,
+            log,
+            follower: Some(follower),
+        })
     }
 
-    /// Applies what other instances appended, up to the log's present end.
+    /// Waits until all is applied that instances have appended up to now.
     ///
     /// # Errors
-    /// [`Error::Log`], [`Error::Checkpoint`] and [`Error::Command`].
+    /// [`Error::Log`] and [`Error::Command`].
     pub fn catch_up(&self) -> Result<()> {
-        let mut writer = self.writer();
-        let end = writer
-            .log
-            .end_offsets(COMMANDS_TOPIC)?
-            .first()
-            .copied()
-            .unwrap_or(0);
-        while self.state().applied() < end {
-            self.read_on(&mut writer, None)?;
-        }
-        Ok(())
+        let end = end_of(&*self.log)?;
+        self.shared
+            .wait_for(|progress| (progress.applied >= end).then_some(()))
     }
 
-    /// Applies what a poll returns, and picks the outcome of the command at offset `wanted`.
-    fn read_on(&self, writer: &mut Writer, wanted: Option<i64>) -> Result<Option<Outcome>> {
-        let Writer {
-            log,
-            consumer,
-            batch,
-            checkpoint,
-            dirty,
-        } = writer;
-        consumer.poll(batch, PollLimit::default(), POLL_WAIT)?;
-        let mut found = None;
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        for record in batch.records() {
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.shared.state()
+    }
+}
+
+impl Drop for LogRegistry {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        if self
+            .follower
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
+            tracing::error!("the registry's follower panicked");
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `ready` gives something.
+    fn wait_for<T>(&self, mut ready: impl FnMut(&mut Progress) -> Option<T>) -> Result<T> {
+        let mut progress = self.progress();
+        loop {
+            if let Some(found) = ready(&mut progress) {
+                return Ok(found);
+            }
+            if let Some(trouble) = &progress.trouble {
+                return Err(trouble.to_error());
+            }
+            progress = self
+                .moved
+                .wait(progress)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn set_trouble(&self, trouble: Option<Trouble>) {
+        self.progress().trouble = trouble;
+        self.moved.notify_all();
+    }
+}
+
+impl Trouble {
+    fn of(error: &Error) -> Self {
+        match error {
+            Error::Command { offset, detail } => Self::Command {
+                offset: *offset,
+                detail: detail.clone(),
+            },
+            Error::Log(changelog::Error::Refused(refusal)) => Self::Refused(refusal.clone()),
+            error => Self::Passing(error.to_string()),
+        }
+    }
+
+    fn to_error(&self) -> Error {
+        match self.clone() {
+            Self::Command { offset, detail } => Error::Command { offset, detail },
+            Self::Refused(refusal) => Error::Log(refusal.into()),
+            Self::Passing(detail) => Error::Behind { detail },
+        }
+    }
+}
+
+impl Follower {
+    fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut troubled = false;
+        while !shared.stop.load(Ordering::Acquire) {
+            match self.read_on() {
+                Ok(()) if troubled => {
+                    troubled = false;
+                    shared.set_trouble(None);
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    let trouble = Trouble::of(&error);
+                    let passing = matches!(trouble, Trouble::Passing(_));
+                    tracing::warn!(error = %error, passing, "read the registry's log");
+                    shared.set_trouble(Some(trouble));
+                    if !passing {
+                        return;
+                    }
+                    troubled = true;
+                    thread::sleep(RETRY_WAIT);
+                }
+            }
+        }
+    }
+
+    /// Applies what a poll returns.
+    fn read_on(&mut self) -> Result<()> {
+        let read = self
+            .consumer
+            .poll(&mut self.batch, PollLimit::default(), POLL_WAIT)?;
+        let mut outcomes = Vec::with_capacity(read);
+        let mut failed = Ok(());
+        let mut state = self
+            .shared
+            .state
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let before = state.applied();
+        for record in self.batch.records() {
             let command = match decode(record.offset, record.value) {
                 Ok(command) => command,
                 Err(error) => {
-                    // Nothing may be applied after a command that is not understood: whoever reads on meets it again.
-                    let start = Position::new(0, state.applied());
-                    *consumer = log.consumer(COMMANDS_TOPIC, &[start])?;
-                    return Err(error);
+                    failed = Err(error);
+                    break;
                 }
             };
             let (outcome, version) = state.apply_traced(record.offset, &command);
             if !matches!(outcome, Outcome::Refused(_)) {
-                dirty.insert((command.dataset, version));
+                self.dirty.insert((command.dataset, version));
             }
-            if wanted == Some(record.offset) {
-                found = Some(outcome);
-            }
+            outcomes.push((record.offset, outcome));
         }
         // The reader also passes over offsets that hold no record.
-        if let Some(position) = consumer.positions().first() {
+        if let (Ok(()), Some(position)) = (&failed, self.consumer.positions().first()) {
             state.advance(position.offset);
         }
         let applied = state.applied();
         drop(state);
+        if applied == before {
+            return failed;
+        }
         // The log has it all, so the checkpoint may lag behind; what it could not take now goes in with the next write.
-        match checkpoint.write(&self.state(), dirty) {
-            Ok(()) => dirty.clear(),
+        match self.checkpoint.write(&self.shared.state(), &self.dirty) {
+            Ok(()) => self.dirty.clear(),
             Err(error) => tracing::warn!(error = %error, "write the registry's checkpoint"),
         }
-        *self.applied.lock().unwrap_or_else(PoisonError::into_inner) = applied;
-        self.grown.notify_all();
-        Ok(found)
+        let mut progress = self.shared.progress();
+        progress.applied = applied;
+        if progress.submitting > 0 {
+            progress.outcomes.extend(outcomes);
+        }
+        drop(progress);
+        self.shared.moved.notify_all();
+        failed
     }
+}
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A call that waits for an outcome. While there is one, outcomes are kept.
+struct Submitting<'a>(&'a Shared);
 
-    fn state(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
+impl<'a> Submitting<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.progress().submitting += 1;
+        Self(shared)
     }
+}
+
+impl Drop for Submitting<'_> {
+    fn drop(&mut self) {
+        let mut progress = self.0.progress();
+        progress.submitting -= 1;
+        if progress.submitting == 0 {
+            progress.outcomes.clear();
+        }
+    }
+}
+
+fn end_of(log: &dyn ChangeLog) -> Result<i64> {
+    Ok(log
+        .end_offsets(COMMANDS_TOPIC)?
+        .first()
+        .copied()
+        .unwrap_or(0))
 }
 
 impl Registry for LogRegistry {
     fn submit(&self, command: &Command) -> Result<Outcome> {
         let record = NewRecord::new(command.at_ms, command.dataset.as_str(), encode(command)?)
             .to_partition(0);
-        let mut writer = self.writer();
-        let written = writer.log.append(COMMANDS_TOPIC, &[record])?;
-        let offset = written.first().map(|position| position.offset);
-        loop {
-            if let Some(outcome) = self.read_on(&mut writer, offset)? {
-                return Ok(outcome);
-            }
+        if let Some(trouble) = &self.shared.progress().trouble {
+            return Err(trouble.to_error());
         }
+        let submitting = Submitting::begin(&self.shared);
+        let written = self.log.append(COMMANDS_TOPIC, &[record])?;
+        let offset = written.first().map_or(0, |position| position.offset);
+        submitting
+            .0
+            .wait_for(|progress| progress.outcomes.remove(&offset))
     }
 
     fn datasets(&self) -> Result<Vec<DatasetInfo>> {
@@ -193,19 +358,20 @@ impl Registry for LogRegistry {
 
     fn wait(&self, seen: i64, timeout: Duration) -> Result<i64> {
         let started = Instant::now();
-        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
-        while *applied <= seen {
+        let mut progress = self.shared.progress();
+        while progress.applied <= seen {
             let left = timeout.saturating_sub(started.elapsed());
             if left.is_zero() {
                 break;
             }
-            applied = self
-                .grown
-                .wait_timeout(applied, left)
+            progress = self
+                .shared
+                .moved
+                .wait_timeout(progress, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        Ok(*applied)
+        Ok(progress.applied)
     }
 }
 

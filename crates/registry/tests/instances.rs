@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -17,78 +19,11 @@ use std::time::Duration;
 use changelog::{ChangeLog, EmbeddedLog, NewRecord};
 use registry::embedded::{self, Role};
 use registry::{
-    Acceptance, Action, COMMANDS_TOPIC, Command, DatasetName, Error, LogRegistry, Outcome, Refusal,
-    Registry, Scope, StateSums, Sum128, Version, Versions,
+    Action, COMMANDS_TOPIC, Command, Error, LogRegistry, Outcome, Refusal, Registry, Scope,
+    Version, Versions,
 };
 
-fn name() -> DatasetName {
-    "liveness".parse().unwrap()
-}
-
-fn run(registry: &dyn Registry, at_ms: i64, action: Action) -> Outcome {
-    registry
-        .submit(&Command {
-            dataset: name(),
-            at_ms,
-            action,
-        })
-        .unwrap()
-}
-
-/// Acquires, if need be, and takes one version from staging to its announcement.
-fn announce_one(registry: &dyn Registry, owner: &str, at_ms: i64) -> Version {
-    let before = registry.dataset(&name()).unwrap();
-    let expected_epoch = before.as_ref().map_or(0, |info| info.epoch);
-    let previous = before.and_then(|info| info.head);
-    let Outcome::Acquired { epoch } = run(
-        registry,
-        at_ms,
-        Action::Acquire {
-            owner: owner.to_owned(),
-            expected_epoch,
-        },
-    ) else {
-        panic!("not acquired");
-    };
-    let Outcome::Staged { version } = run(registry, at_ms, Action::Stage { epoch }) else {
-        panic!("not staged")
-    };
-    let acceptance = Acceptance {
-        epoch,
-        version,
-        previous,
-        chain_start: previous.is_none(),
-        blobs: Vec::new(),
-        sums: StateSums {
-            chain: Sum128(at_ms as u128),
-            digest: Sum128(0),
-        },
-    };
-    assert_eq!(
-        run(registry, at_ms, Action::Accept(acceptance)),
-        Outcome::Done
-    );
-    let metadata = BTreeMap::from([("phase".to_owned(), "test".to_owned())]);
-    let announce = Action::Announce {
-        epoch,
-        version,
-        scope: Scope::everybody(),
-        metadata,
-    };
-    assert_eq!(run(registry, at_ms, announce), Outcome::Done);
-    version
-}
-
-/// Everything that can be asked.
-fn answers(registry: &dyn Registry) -> impl PartialEq + std::fmt::Debug + use<> {
-    let datasets = registry.datasets().unwrap();
-    let versions = registry.versions(&name(), &Versions::all()).unwrap();
-    (
-        datasets,
-        versions,
-        registry.latest(&name(), &Scope::everybody()).unwrap(),
-    )
-}
+use support::{announce_one, answers, name, run};
 
 #[test]
 fn a_restart_continues_from_the_checkpoint_or_from_the_log_alone() {
