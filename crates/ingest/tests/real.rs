@@ -5,3 +5,5 @@ mod support;
 
 #[path = "real/schema_registry.rs"]
 mod schema_registry;
+#[path = "real/sweeps.rs"]
+mod sweeps;
