@@ -10,3 +10,4 @@ mod roles;
 mod scenario;
 mod stock_hollow;
 mod support;
+mod sweeps;

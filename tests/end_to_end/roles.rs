@@ -13,7 +13,7 @@ use crate::scenario;
 use crate::support::{Demo, text};
 
 /// A role that runs.
-struct Role {
+pub(crate) struct Role {
     child: Child,
     address: String,
     log: Arc<Mutex<String>>,
@@ -22,7 +22,7 @@ struct Role {
 
 impl Role {
     /// Starts a role in the name of `name` and waits until it serves its health.
-    fn start(demo: &Demo, args: &[&str], name: &str) -> Self {
+    pub(crate) fn start(demo: &Demo, args: &[&str], name: &str) -> Self {
         let mut command = demo.command(args);
         let mut child = command
             .env("GREENLIGHT_NAME", name)
@@ -62,7 +62,7 @@ impl Role {
         }
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
@@ -132,7 +132,7 @@ impl Drop for Role {
     }
 }
 
-const PRODUCE: &[&str] = &["produce", "--config", "config/producer.toml"];
+pub(crate) const PRODUCE: &[&str] = &["produce", "--config", "config/producer.toml"];
 const EVALUATE: &[&str] = &["evaluate", "--config", "config/gatekeeper.toml"];
 
 /// The owner that `status` tells of a dataset.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, dead_letters, demo, diff, emit, evaluate, pin, produce, sample, show, versions,
-    why,
+    completions, dead_letters, demo, diff, emit, evaluate, pin, produce, sample, show, sweep,
+    sweeper, versions, why,
 };
 use crate::connect::{Connected, Deployment, Use};
 use crate::error::Result;
@@ -85,7 +85,10 @@ impl Globals {
 impl Command {
     /// Whether it is a role: a process that runs until it is told to stop, watched by its log.
     pub(crate) fn is_role(&self) -> bool {
-        matches!(self, Self::Produce(_) | Self::Evaluate(_))
+        matches!(
+            self,
+            Self::Produce(_) | Self::Evaluate(_) | Self::Sweeper(_)
+        )
     }
 }
 
@@ -98,6 +101,10 @@ pub(crate) enum Command {
     Produce(produce::Arguments),
     /// Run the gatekeeper: evaluate every video in every country until told to stop.
     Evaluate(evaluate::Arguments),
+    /// Send a whole source again, so that what was never emitted heals; or decide about deletes of a sweep.
+    Sweep(sweep::Arguments),
+    /// Run the sweeper: every source by its interval until told to stop.
+    Sweeper(sweeper::Arguments),
     /// Who owns the directory, every dataset's version, age, pins and dead letters.
     Status,
     /// The datasets: newest version, records, size.

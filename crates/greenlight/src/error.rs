@@ -66,6 +66,18 @@ pub(crate) enum Error {
         dataset: DatasetName,
         reason: String,
     },
+    #[error("nothing to sweep: {0}")]
+    NothingToSweep(String),
+    #[error("{dataset} holds {}", match sweep {
+        Some(sweep) => format!("no sweep {sweep}"),
+        None if held.is_empty() => "no sweep".to_owned(),
+        None => "several sweeps".to_owned(),
+    })]
+    NotHeld {
+        dataset: DatasetName,
+        sweep: Option<String>,
+        held: Vec<String>,
+    },
     #[error("{}", .0.join("; "))]
     Lost(Vec<String>),
     #[error("told to stop, but the cycles of {} did not end in time", .0.join(", "))]
@@ -135,6 +147,9 @@ impl Error {
                 Some("its producer has not published anything: `greenlight demo` runs it, `greenlight status` shows how far it is".to_owned())
             }
             Self::UnknownVersion { dataset, .. } => Some(format!("`greenlight versions {dataset}` lists them")),
+            Self::NothingToSweep(_) => Some("`greenlight sweep --help` shows how".to_owned()),
+            Self::NotHeld { held, .. } if !held.is_empty() => Some(format!("held are: {}", held.join(", "))),
+            Self::NotHeld { .. } => Some("`greenlight status` shows what is held; it is up to date when the producer has run".to_owned()),
             Self::UnknownCountry(_) => Some("countries are ISO 3166-1 alpha-2 codes, such as DE or US".to_owned()),
             Self::UnknownVideo(_) => Some("`greenlight show titles ID` knows the ids; a title must be given whole, as it is in its original language".to_owned()),
             Self::AmbiguousTitle { videos, .. } => {

@@ -10,6 +10,7 @@ mod output;
 mod popularity;
 mod roles;
 mod stop;
+mod sweeping;
 
 use std::process::ExitCode;
 

@@ -12,6 +12,7 @@ mod worker;
 
 pub(crate) mod evaluate;
 pub(crate) mod produce;
+pub(crate) mod sweep;
 
 use std::time::{Duration, Instant};
 

@@ -92,7 +92,7 @@ fn avro_file(world: &World, name: &str, rows: &[Value]) -> Vec<u8> {
 
 fn open(world: &World, path: &Path) -> Box<dyn Source> {
     let config = SourceConfig::of_file(path.to_owned());
-    config.open(&world.spec, world.spec.schema.id()).unwrap()
+    config.open(&world.spec, &*world.schemas).unwrap()
 }
 
 fn options(world: &World) -> SweepOptions {
@@ -241,7 +241,7 @@ fn a_file_that_is_cut_off_has_no_end() {
             file: Some(file),
             ..SourceConfig::of_file(PathBuf::new())
         };
-        let mut source = config.open(&world.spec, world.spec.schema.id()).unwrap();
+        let mut source = config.open(&world.spec, &*world.schemas).unwrap();
         let error = sweep(&world, &mut *source).unwrap_err();
         assert!(error.to_string().contains(name), "{name}: {error}");
         assert_eq!(controls(&world, "sweep-begin"), 3, "{name}");
@@ -281,7 +281,11 @@ fn mistakes_are_told_with_file_and_row() {
         assert!(error.contains(name) && error.contains(words), "{error}");
     }
     let config = SourceConfig::of_file(world.dir.path().join("a.parquet"));
-    let error = config.open(&world.spec, 1).err().unwrap().to_string();
+    let error = config
+        .open(&world.spec, &*world.schemas)
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains(".jsonl"), "{error}");
     let unversioned = World::with("source_versions = \"none\"");
     let refused = Sweeper::new(

@@ -13,6 +13,8 @@ mod progress;
 pub(crate) mod sample;
 pub(crate) mod show;
 mod status;
+pub(crate) mod sweep;
+pub(crate) mod sweeper;
 pub(crate) mod versions;
 pub(crate) mod why;
 
@@ -28,6 +30,8 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Demo(arguments) => demo::run(globals, arguments)?,
         Command::Produce(arguments) => produce::run(globals, arguments)?,
         Command::Evaluate(arguments) => evaluate::run(globals, arguments)?,
+        Command::Sweep(arguments) => sweep::run(globals, arguments)?,
+        Command::Sweeper(arguments) => sweeper::run(globals, arguments)?,
         Command::Status => status::run(globals)?,
         Command::Datasets => datasets::run(globals)?,
         Command::Versions(arguments) => versions::run(globals, arguments)?,

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use ingest::sweep::{SweepInfo, SweepStage};
 use registry::{DatasetName, Scope, Version};
 use serde::Serialize;
 
 use crate::cli::Globals;
 use crate::error::Result;
 use crate::output::{self, Instant, duration, grouped, pinnable};
+use crate::sweeping::open_sweeps;
 
 /// Dead letters to show; all are in the topics.
 const DEAD_LETTERS: usize = 20;
@@ -30,6 +32,7 @@ struct Row {
     pinned: Option<Version>,
     owner: Option<String>,
     dead_letters: usize,
+    sweeps: Vec<SweepInfo>,
 }
 
 #[derive(Serialize)]
@@ -75,6 +78,7 @@ pub(crate) fn run(globals: &Globals) -> Result<()> {
             .confirmation
             .as_ref()
             .map(|confirmation| confirmation.at_ms);
+        let sweeps = open_sweeps(&connected, &info)?;
         report.datasets.push(Row {
             dataset: info.name.clone(),
             version: latest.map(|latest| latest.version),
@@ -88,6 +92,7 @@ pub(crate) fn run(globals: &Globals) -> Result<()> {
                 .map(|latest| latest.version),
             owner: info.owner.map(|ownership| ownership.owner),
             dead_letters: letters.len(),
+            sweeps,
         });
         report
             .dead_letters
@@ -133,6 +138,28 @@ fn print(report: &Report) -> Result<()> {
         ]);
     }
     output::print_line(&table)?;
+    let sweeps = report.datasets.iter().flat_map(|row| {
+        let dataset = &row.dataset;
+        row.sweeps.iter().map(move |sweep| (dataset, sweep))
+    });
+    let sweeps: Vec<_> = sweeps.collect();
+    if !sweeps.is_empty() {
+        output::print_line(&"\nsweeps that are not done with")?;
+    }
+    for (dataset, sweep) in sweeps {
+        let stage = match sweep.stage {
+            SweepStage::Open => "rows are coming".to_owned(),
+            SweepStage::Ended => "ended; the topics are read up to there".to_owned(),
+            SweepStage::Held { deletes, keys } => format!(
+                "HELD: it would delete {} of {} keys; `greenlight sweep confirm {dataset} {}` lets it, `reject` does not",
+                grouped(deletes),
+                grouped(keys),
+                sweep.sweep
+            ),
+        };
+        let (id, began) = (&sweep.sweep, Instant(sweep.began_ms));
+        output::print_line(&format!("  {dataset} sweep {id} of {began}: {stage}"))?;
+    }
     if !report.dead_letters.is_empty() {
         output::print_line(&"\ndead letters: records that could not be folded; the rest went on")?;
         for dead in &report.dead_letters {

@@ -19,6 +19,14 @@ impl Text {
         &self.0
     }
 
+    /// A text from elsewhere, with its variables replaced.
+    ///
+    /// # Errors
+    /// In words, for people.
+    pub(crate) fn replaced(text: &str) -> Result<Self, String> {
+        replace(text, &|name: &str| std::env::var(name).ok()).map(Self)
+    }
+
     /// The text as a path; a relative one is taken from `base`.
     pub(crate) fn path(&self, base: &Path) -> PathBuf {
         base.join(&self.0)

@@ -111,6 +111,10 @@ impl Work for Producing {
         metrics::folded(self.0.spec().name.as_str(), &progress, announced);
         Ok(match ended {
             Ended::Announced(_) => Cycled::Announced,
+            Ended::Waiting if progress.sweeps.is_awaited => Cycled::Waiting(
+                "a full sweep has to end first: without, a rebuild could bring back what was deleted"
+                    .to_owned(),
+            ),
             Ended::Waiting => {
                 Cycled::Waiting(format!("topic {} holds no records", self.0.spec().topic))
             }

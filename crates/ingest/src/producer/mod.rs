@@ -442,7 +442,7 @@ impl Publishing<'_> {
         Ok(Populated {
             tags: with_sweeps(position),
             confirm_tags: with_sweeps(self.settled.clone()),
-            metadata: metadata(&folder.counts),
+            metadata: with_sweeps(metadata(&folder.counts)),
             ..Populated::default()
         })
     }

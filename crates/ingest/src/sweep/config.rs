@@ -4,6 +4,7 @@ use super::file::{FileFormat, FileSource};
 use super::postgres::{PostgresConfig, PostgresSource};
 use super::source::{RowEncoder, Source};
 use crate::error::{Error, Result};
+use crate::schemas::SchemaSource;
 use crate::spec::DatasetSpec;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -64,11 +65,12 @@ impl SourceConfig {
             .is_some_and(|postgres| postgres.filter.is_some())
     }
 
-    /// The source. `schema_id` is what the dataset's schema is registered as.
+    /// The source. Its rows are written with the dataset's schema, under the id that `schemas` has for it.
     ///
     /// # Errors
-    /// [`Error::Source`] where the configuration contradicts itself.
-    pub fn open(&self, spec: &DatasetSpec, schema_id: u32) -> Result<Box<dyn Source>> {
+    /// [`Error::Source`] where the configuration contradicts itself; where the schema has no id.
+    pub fn open(&self, spec: &DatasetSpec, schemas: &dyn SchemaSource) -> Result<Box<dyn Source>> {
+        let schema_id = schemas.id_of(&spec.subject(), &spec.schema)?;
         let encoder = RowEncoder::new(spec, schema_id, &self.version)?;
         match (&self.file, &self.postgres) {
             (Some(file), None) => {

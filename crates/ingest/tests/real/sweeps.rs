@@ -38,7 +38,7 @@ fn sweep(
         ..options(world, &stop)
     };
     let sweeper = Sweeper::new(world.spec.clone(), Arc::clone(log), options)?;
-    let mut source = config.open(&world.spec, world.spec.schema.id())?;
+    let mut source = config.open(&world.spec, &*world.schemas)?;
     sweeper.run(&mut *source, &mut |run| {
         stop.store(run.rows >= rows_max, Ordering::SeqCst);
     })
@@ -133,7 +133,7 @@ fn a_table_is_swept_by_ranges_of_its_key() {
         .unwrap();
     insert(&mut client, 2001..=2001);
     let stop = Arc::default();
-    let mut source = config.open(&world.spec, world.spec.schema.id()).unwrap();
+    let mut source = config.open(&world.spec, &*world.schemas).unwrap();
     let state = world.load().unwrap();
     let components = world.components();
     let told = compare(
