@@ -237,17 +237,7 @@ impl PrimaryKeyIndex {
     /// The record of a key of one INT or LONG.
     #[inline]
     pub fn get_long(&self, key: i64) -> Option<Ordinal> {
-        let (hash, stored) = self.number_key(key)?;
-        match self.number {
-            Some((field, _)) => self
-                .slots
-                .find(hash, |ordinal| self.holds(ordinal, field, stored)),
-            None => {
-                let stored = [Stored::Fixed(stored)];
-                self.slots
-                    .find(hash, |ordinal| self.key.is(ordinal, &stored))
-            }
-        }
+        self.entry_of(key).map(|(ordinal, _)| ordinal)
     }
 
     /// The record of a key of one INT or LONG, to read it at once.
@@ -256,9 +246,28 @@ impl PrimaryKeyIndex {
         self.entry_of(key).map(|(_, view)| view)
     }
 
+    /// What is inlined at every call is short, so that a processor sees several look-ups ahead.
     #[inline]
     fn entry_of(&self, key: i64) -> Option<(Ordinal, ObjectView<'_>)> {
-        let ordinal = self.get_long(key)?;
+        let (hash, stored) = self.number_key(key)?;
+        if let Some((field, _)) = self.number
+            && let Some(ordinal) = self.slots.candidate(hash)
+            && let Some(view) = self.key.root().object(ordinal)
+            && view.is_number(field, stored)
+        {
+            return Some((ordinal, view));
+        }
+        self.entry_behind(hash, stored)
+    }
+
+    /// The same where it is not the first candidate or the key lies behind references.
+    #[cold]
+    #[inline(never)]
+    fn entry_behind(&self, hash: u64, stored: u64) -> Option<(Ordinal, ObjectView<'_>)> {
+        let stored = [Stored::Fixed(stored)];
+        let ordinal = self
+            .slots
+            .find(hash, |ordinal| self.key.is(ordinal, &stored))?;
         Some((ordinal, self.key.root().object(ordinal)?))
     }
 
@@ -285,19 +294,15 @@ impl PrimaryKeyIndex {
             let hashed = &hashed[..keys.len()];
             // The first that may be it: mostly it is.
             for (found, hashed) in found.iter_mut().zip(hashed) {
-                *found = hashed.and_then(|(hash, _)| self.slots.find(hash, |_| true));
+                *found = hashed.and_then(|(hash, _)| self.slots.candidate(hash));
             }
-            for (found, hashed) in found.iter_mut().zip(hashed) {
-                if let (Some(ordinal), Some((hash, stored))) = (*found, *hashed)
-                    && !self.holds(ordinal, field, stored)
-                {
-                    *found = self
-                        .slots
-                        .find(hash, |ordinal| self.holds(ordinal, field, stored));
-                }
-            }
-            for (offset, found) in found[..keys.len()].iter().enumerate() {
-                let entry = found.and_then(|ordinal| Some((ordinal, root.object(ordinal)?)));
+            for (offset, (found, hashed)) in found.iter().zip(hashed).enumerate() {
+                let entry = found
+                    .and_then(|ordinal| Some((ordinal, root.object(ordinal)?)))
+                    .filter(|(_, view)| {
+                        hashed.is_some_and(|(_, stored)| view.is_number(field, stored))
+                    })
+                    .or_else(|| hashed.and_then(|(hash, stored)| self.entry_behind(hash, stored)));
                 each(batch * BATCH + offset, entry);
             }
         }
@@ -306,15 +311,6 @@ impl PrimaryKeyIndex {
     /// Appends the ordinals of the records of these keys, in their order, as [`find_longs`](Self::find_longs) finds them.
     pub fn get_longs(&self, keys: &[i64], out: &mut Vec<Option<Ordinal>>) {
         self.find_longs(keys, |_, found| out.push(found.map(|(ordinal, _)| ordinal)));
-    }
-
-    /// Whether a record has the key of one number.
-    #[inline]
-    fn holds(&self, ordinal: Ordinal, field: usize, stored: u64) -> bool {
-        self.key
-            .root()
-            .object(ordinal)
-            .is_some_and(|view| view.is_number(field, stored))
     }
 
     #[inline]
