@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Compare two states, of this chain or of two.
     for record in diff(&first, &second, "Title")?.changed {
-        for field in record.fields {
+        for field in record.fields() {
             println!("title {:?}: {field}", record.key);
         }
     }

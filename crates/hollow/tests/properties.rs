@@ -216,7 +216,7 @@ proptest! {
                         .changed
                         .iter()
                         .map(|record| {
-                            let mut fields: Vec<String> = record.fields.iter().map(ToString::to_string).collect();
+                            let mut fields: Vec<String> = record.fields().map(|field| field.to_string()).collect();
                             fields.sort();
                             (format!("{:?}", record.key), fields)
                         })
@@ -365,27 +365,18 @@ fn check_diff(found: &hollow::diff::Diff, a: &Model, b: &Model) {
             .filter(|(x, y)| *x != *y)
             .map(|(x, _)| x.0.as_str())
             .collect();
-        let heads: BTreeSet<&str> = record
-            .fields
+        let paths: Vec<String> = record.fields().map(|field| field.path()).collect();
+        let heads: BTreeSet<&str> = paths
             .iter()
-            .map(|field| field.path.split(['.', '[']).next().unwrap())
+            .map(|path| path.split(['.', '[']).next().unwrap())
             .collect();
         assert_eq!(heads, differing);
-        for field in &record.fields {
-            assert_ne!(field.before, field.after, "{}", field.path);
-            if !field.path.contains('[') {
-                assert_eq!(
-                    a[id].at(&field.path).unwrap_or(&Value::Null),
-                    &*field.before,
-                    "{}",
-                    field.path
-                );
-                assert_eq!(
-                    b[id].at(&field.path).unwrap_or(&Value::Null),
-                    &*field.after,
-                    "{}",
-                    field.path
-                );
+        for (field, path) in record.fields().zip(&paths) {
+            let (before, after) = (field.before().unwrap(), field.after().unwrap());
+            assert_ne!(before, after, "{path}");
+            if !path.contains('[') {
+                assert_eq!(a[id].at(path).unwrap_or(&Value::Null), &before, "{path}");
+                assert_eq!(b[id].at(path).unwrap_or(&Value::Null), &after, "{path}");
             }
         }
     }

@@ -5,7 +5,7 @@ use hollow::{KeyValue, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::{Comparison, to_json};
+use crate::{Comparison, Result, to_json};
 
 /// The difference between two states, by the key of their root type.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -58,29 +58,45 @@ pub struct FieldChange {
 
 impl DiffReport {
     /// Describes at most `limit` of the records whose key is `wanted`; the counts cover all records.
+    ///
+    /// # Errors
+    /// Those of reading what differs.
     pub fn of(
         comparison: &Comparison<'_>,
         limit: usize,
         wanted: impl Fn(&[KeyValue]) -> bool,
-    ) -> Self {
+    ) -> Result<Self> {
         let Some(diff) = &comparison.diff else {
-            return Self {
+            return Ok(Self {
                 equal: true,
                 added: 0,
                 removed: 0,
                 changed: 0,
                 records: Vec::new(),
-            };
+            });
         };
-        let whole = |change| move |key: &Vec<KeyValue>| (key_to_json(key), change, Vec::new());
-        let field = |field: &hollow::diff::FieldChange| FieldChange {
-            path: field.path.to_string(),
-            before: to_json(&field.before),
-            after: to_json(&field.after),
+        let whole = |change| {
+            move |key: &Vec<KeyValue>| {
+                Ok(RecordChange {
+                    key: key_to_json(key),
+                    change,
+                    fields: Vec::new(),
+                })
+            }
         };
-        let changed = |record: &ChangedRecord| {
-            let fields = record.fields.iter().map(field).collect();
-            (key_to_json(&record.key), Change::Changed, fields)
+        let changed = |record: &ChangedRecord| -> Result<RecordChange> {
+            let fields = record.fields().map(|field| {
+                Ok(FieldChange {
+                    path: field.path(),
+                    before: to_json(&field.before()?),
+                    after: to_json(&field.after()?),
+                })
+            });
+            Ok(RecordChange {
+                key: key_to_json(&record.key),
+                change: Change::Changed,
+                fields: fields.collect::<Result<_>>()?,
+            })
         };
         let added = keys(&diff.added).filter(|key| wanted(key));
         let removed = keys(&diff.removed).filter(|key| wanted(key));
@@ -89,19 +105,14 @@ impl DiffReport {
             .chain(removed.map(whole(Change::Removed)))
             .chain(both.map(changed))
             .take(limit)
-            .map(|(key, change, fields)| RecordChange {
-                key,
-                change,
-                fields,
-            })
-            .collect();
-        Self {
+            .collect::<Result<_>>()?;
+        Ok(Self {
             equal: comparison.is_equal(),
             added: diff.added.len(),
             removed: diff.removed.len(),
             changed: diff.changed.len(),
             records,
-        }
+        })
     }
 }
 

@@ -139,7 +139,7 @@ fn flips_are_counted_by_pair_blocker_country_and_video() {
 fn records_are_counted_in_full_and_described_up_to_the_limit() {
     let (before, after) = chain();
     let comparison = Comparison::new(&before, &after).unwrap();
-    let report = DiffReport::of(&comparison, 3, |_| true);
+    let report = DiffReport::of(&comparison, 3, |_| true).unwrap();
     assert_eq!(
         (report.equal, report.added, report.removed, report.changed),
         (false, 1, 1, 2)
@@ -158,7 +158,7 @@ fn records_are_counted_in_full_and_described_up_to_the_limit() {
         ]
     );
     assert!(!report.records[2].fields.is_empty());
-    let wanted = DiffReport::of(&comparison, 3, |key| key == [KeyValue::Long(2)]);
+    let wanted = DiffReport::of(&comparison, 3, |key| key == [KeyValue::Long(2)]).unwrap();
     assert_eq!((wanted.changed, wanted.records.len()), (2, 1));
 }
 
@@ -167,7 +167,7 @@ fn equal_states_are_proven_so() {
     let (before, _) = chain();
     let comparison = Comparison::new(&before, &before).unwrap();
     assert!(comparison.is_equal() && comparison.diff.is_none());
-    let report = DiffReport::of(&comparison, 10, |_| true);
+    let report = DiffReport::of(&comparison, 10, |_| true).unwrap();
     assert!(report.equal && report.records.is_empty());
     let report = verdicts::report(&comparison, &Filter::default(), |_| 0, 10).unwrap();
     assert_eq!(report, VerdictReport::default());

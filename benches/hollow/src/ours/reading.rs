@@ -218,14 +218,17 @@ impl Reading {
             .ok_or_else(|| Error::Data(format!("{} has no other state", self.row)))?;
         let start = Instant::now();
         let diff = hollow::diff::diff(state, other, "Video")?;
-        let changed = diff
+        // Every change is looked at, as the peer does.
+        let places: usize = diff
             .changed
             .iter()
-            .filter(|record| !record.fields.is_empty())
-            .count();
+            .flat_map(|record| record.fields())
+            .map(|field| usize::from(field.record_before() != field.record_after()))
+            .sum();
+        std::hint::black_box(places);
         Ok(Measured {
             value: millis(start),
-            check: changed as u64,
+            check: diff.changed.len() as u64,
         })
     }
 

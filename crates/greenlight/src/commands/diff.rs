@@ -76,7 +76,7 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
         None
     };
     let report = Report {
-        diff: DiffReport::of(&comparison, arguments.limit, |_| true),
+        diff: DiffReport::of(&comparison, arguments.limit, |_| true)?,
         dataset: name,
         from,
         to,

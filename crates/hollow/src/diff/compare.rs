@@ -1,327 +1,374 @@
 //! Two records compared, with all that they refer to.
+//!
+//! Equal records must cost little, since across chains nearly all are: fields are compared where they lie, shared records
+//! of which the partner is known are passed over, and nothing is hashed but what sets and maps are paired by.
 
-use super::FieldChange;
+use super::change::{Holds, NONE, Node, Place, Segment, key_text};
+use super::classes::{Classes, Paired};
 use super::pairing::by_mark;
+use super::plan::{FieldPair, Kind, Plan};
 use crate::Ordinal;
-use crate::content::{RecordView, record};
 use crate::error::{Error, Result};
-use crate::index::BoundKey;
-use crate::read::{ObjectView, Raw, ReadState, TypeState};
-use crate::schema::ObjectSchema;
-use crate::sums::{ContentHashes, MAX_DEPTH};
-use crate::value::Value;
-use hashbrown::HashMap;
-use std::fmt::Write;
-use std::sync::Arc;
+use crate::read::{ObjectView, Raw, TypeState};
+use crate::sums::MAX_DEPTH;
+use std::ops::Range;
 
-/// Compares records of two states. What is referred to from many records is hashed once.
-pub(super) struct Comparison<'s> {
-    before: &'s ReadState,
-    after: &'s ReadState,
-    old: ContentHashes<'s>,
-    new: ContentHashes<'s>,
-    /// Per element type with a primary key in both states: that key, bound to each.
-    keys: HashMap<String, Option<Arc<(BoundKey, BoundKey)>>>,
-    path: String,
-    /// The path of the last difference, for the next one that lies at the same.
-    last_path: Arc<str>,
-    /// Records that were read for a difference, of the first and of the second state, by type and ordinal.
-    values: [HashMap<(usize, Ordinal), Arc<Value>>; 2],
-    null: Arc<Value>,
+/// Compares records of two states.
+pub(super) struct Comparison<'p, 's> {
+    plan: &'p Plan<'s>,
+    classes: Classes<'s>,
+    /// Per type, for ordinals of the first state, the record that was found equal last, plus one. Empty for types that are
+    /// too large for records to be met again.
+    partners: Vec<Vec<u32>>,
     depth: usize,
-    found: Vec<FieldChange>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) places: Vec<Place>,
 }
 
-impl<'s> Comparison<'s> {
-    pub(super) fn new(before: &'s ReadState, after: &'s ReadState) -> Self {
+/// Two records of a type, by number.
+#[derive(Clone, Copy)]
+struct Records {
+    of: usize,
+    old: Ordinal,
+    new: Ordinal,
+}
+
+impl<'p, 's> Comparison<'p, 's> {
+    /// For about so many pairs of records.
+    pub(super) fn new(plan: &'p Plan<'s>, pairs: usize) -> Self {
+        /// Partners of types with so few records are always remembered.
+        const FEW: usize = 1 << 14;
+        let room = |state: &TypeState| {
+            let count = state.last_ordinal().map_or(0, |last| last as usize + 1);
+            if count <= FEW.max(pairs / 2) { count } else { 0 }
+        };
+        let partners = plan.types.iter().map(|types| match types.old {
+            Some(old) => vec![0; room(old)],
+            None => Vec::new(),
+        });
         Self {
-            before,
-            after,
-            old: ContentHashes::new(before),
-            new: ContentHashes::new(after),
-            keys: HashMap::new(),
-            path: String::new(),
-            last_path: Arc::from(""),
-            values: [HashMap::new(), HashMap::new()],
-            null: Arc::new(Value::Null),
+            partners: partners.collect(),
+            classes: Classes::new(plan),
+            plan,
             depth: 0,
-            found: Vec::new(),
+            nodes: Vec::new(),
+            places: Vec::new(),
         }
     }
 
-    /// Another one for the same states, which has what was prepared and can be used by another thread.
-    pub(super) fn fork(&self) -> Self {
-        Self {
-            old: self.old.fork(),
-            new: self.new.fork(),
-            ..Self::new(self.before, self.after)
-        }
-    }
-
-    /// Hashes everything that records refer to, at once.
-    pub(super) fn prepare(&mut self) {
-        self.old.prepare(None);
-        self.new.prepare(None);
-    }
-
-    /// What differs between two records of a type.
+    /// What differs between two records of a type: a range of the places found so far.
     pub(super) fn records(
         &mut self,
-        type_name: &str,
+        of: usize,
         old: Ordinal,
         new: Ordinal,
-    ) -> Result<Vec<FieldChange>> {
-        self.path.clear();
+    ) -> Result<Range<usize>> {
+        let first = self.places.len();
         self.depth = 0;
-        self.compare(type_name, old, new)?;
-        Ok(std::mem::take(&mut self.found))
+        let root = Node {
+            parent: 0,
+            segment: Segment::Root,
+            holds: Holds::Record(of as u32),
+        };
+        self.under(root, Records { of, old, new })?;
+        Ok(first..self.places.len())
     }
 
-    fn old_hash(&mut self, type_name: &str, ordinal: Ordinal) -> Result<Option<u128>> {
-        match self.old.type_index(type_name) {
-            Some(index) => self.old.hash(index, ordinal),
-            None => Ok(None),
+    /// Whether nothing need be compared: the record is shared, or its partner known.
+    #[inline]
+    fn is_known(&self, Records { of, old, new }: Records) -> bool {
+        let shared = |changed: &crate::content::Ordinals| old == new && !changed.contains(new);
+        self.plan.types[of].changed.as_ref().is_some_and(shared)
+            || self.partners[of].get(old as usize) == Some(&(new + 1))
+    }
+
+    fn remember(&mut self, Records { of, old, new }: Records) {
+        if let Some(partner) = self.partners[of].get_mut(old as usize) {
+            *partner = new + 1;
         }
     }
 
-    fn new_hash(&mut self, type_name: &str, ordinal: Ordinal) -> Result<Option<u128>> {
-        match self.new.type_index(type_name) {
-            Some(index) => self.new.hash(index, ordinal),
-            None => Ok(None),
+    fn descend(&mut self, records: Records) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Error::TooDeep {
+                type_name: self.plan.sides.names[records.of].clone(),
+                ordinal: records.new,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether two records are equal.
+    fn equal(&mut self, records: Records) -> Result<bool> {
+        if self.is_known(records) {
+            return Ok(true);
+        }
+        self.descend(records)?;
+        let equal = self.equal_below(records)?;
+        self.depth -= 1;
+        if equal {
+            self.remember(records);
+        }
+        Ok(equal)
+    }
+
+    fn equal_below(&mut self, Records { of, old, new }: Records) -> Result<bool> {
+        let plan = self.plan;
+        let types = &plan.types[of];
+        let exists = |state: Option<&TypeState>, ordinal: Ordinal| {
+            state.is_some_and(|state| state.is_populated(ordinal))
+        };
+        let neither = |_: ()| !exists(types.old, old) && !exists(types.new, new);
+        let (Some(old_type), Some(new_type)) = (types.old, types.new) else {
+            return Ok(neither(()));
+        };
+        match &types.kind {
+            Kind::Object(fields) => match (old_type.object(old), new_type.object(new)) {
+                (Some(a), Some(b)) => self.equal_objects(fields, &a, &b),
+                _ => Ok(neither(())),
+            },
+            Kind::List(element) => match (old_type.list(old), new_type.list(new)) {
+                (Some(a), Some(b)) => {
+                    Ok(a.len() == b.len() && self.equal_elements(*element, a.iter().zip(b.iter()))?)
+                }
+                _ => Ok(neither(())),
+            },
+            Kind::Set(element) => match (old_type.set(old), new_type.set(new)) {
+                (Some(a), Some(b)) if a.len() == b.len() => {
+                    let (a, b): (Vec<Ordinal>, Vec<Ordinal>) =
+                        (a.iter().collect(), b.iter().collect());
+                    let paired = self.classes.pair(*element, &a, &b)?;
+                    Ok(paired.removed.is_empty() && paired.added.is_empty())
+                }
+                (Some(_), Some(_)) => Ok(false),
+                _ => Ok(neither(())),
+            },
+            Kind::Map(key, value) => match (old_type.map(old), new_type.map(new)) {
+                (Some(a), Some(b)) if a.len() == b.len() => {
+                    let (a_keys, a_values): (Vec<_>, Vec<_>) = a.iter().unzip();
+                    let (b_keys, b_values): (Vec<_>, Vec<_>) = b.iter().unzip();
+                    let paired = self.classes.pair(*key, &a_keys, &b_keys)?;
+                    if !paired.removed.is_empty() || !paired.added.is_empty() {
+                        return Ok(false);
+                    }
+                    let values = paired.both.iter().map(|&(a, b)| (a_values[a], b_values[b]));
+                    self.equal_elements(*value, values)
+                }
+                (Some(_), Some(_)) => Ok(false),
+                _ => Ok(neither(())),
+            },
+            Kind::Whole => Ok(neither(())),
         }
     }
 
-    fn push(&mut self, before: Value, after: Value) {
-        self.push_shared(Arc::new(before), Arc::new(after));
+    fn equal_elements(
+        &mut self,
+        of: usize,
+        pairs: impl Iterator<Item = (Ordinal, Ordinal)>,
+    ) -> Result<bool> {
+        for (old, new) in pairs {
+            if !self.equal(Records { of, old, new })? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
-    fn push_shared(&mut self, before: Arc<Value>, after: Arc<Value>) {
-        if *self.last_path != *self.path {
-            self.last_path = Arc::from(self.path.as_str());
+    fn equal_objects(
+        &mut self,
+        fields: &[FieldPair],
+        old: &ObjectView<'_>,
+        new: &ObjectView<'_>,
+    ) -> Result<bool> {
+        for field in fields {
+            let (a, b) = raw(field, old, new);
+            let equal = match (field.child, a, b) {
+                (Some(of), Raw::Fixed(a), Raw::Fixed(b)) => self.equal(Records {
+                    of,
+                    old: a as Ordinal,
+                    new: b as Ordinal,
+                })?,
+                _ => a == b,
+            };
+            if !equal {
+                return Ok(false);
+            }
         }
-        self.found.push(FieldChange {
-            path: Arc::clone(&self.last_path),
+        Ok(true)
+    }
+
+    fn node(&mut self, node: Node) -> u32 {
+        self.nodes.push(node);
+        self.nodes.len() as u32 - 1
+    }
+
+    /// Compares two records that lie at a new path, which is forgotten if they are equal.
+    fn under(&mut self, node: Node, records: Records) -> Result<()> {
+        let (nodes, places) = (self.nodes.len(), self.places.len());
+        let node = self.node(node);
+        self.descend(records)?;
+        self.compare(node, records)?;
+        self.depth -= 1;
+        if self.places.len() == places {
+            self.nodes.truncate(nodes);
+            self.remember(records);
+        }
+        Ok(())
+    }
+
+    /// One record more, or one less, at a new path.
+    fn alone(&mut self, node: Node, before: Ordinal, after: Ordinal) {
+        let node = self.node(node);
+        self.place(node, before, after);
+    }
+
+    fn place(&mut self, node: u32, before: Ordinal, after: Ordinal) {
+        self.places.push(Place {
+            node,
             before,
             after,
         });
     }
 
-    /// A whole record that only one state has at this place; null for none.
-    fn shared_value(
-        &mut self,
-        is_new: bool,
-        type_name: &str,
-        ordinal: Option<Ordinal>,
-    ) -> Result<Arc<Value>> {
-        let hashes = if is_new { &self.new } else { &self.old };
-        let (Some(ordinal), Some(index)) = (ordinal, hashes.type_index(type_name)) else {
-            return Ok(Arc::clone(&self.null));
-        };
-        if let Some(value) = self.values[usize::from(is_new)].get(&(index, ordinal)) {
-            return Ok(Arc::clone(value));
-        }
-        let value = Arc::new(if is_new {
-            self.new_value(type_name, ordinal)?
-        } else {
-            self.old_value(type_name, ordinal)?
-        });
-        self.values[usize::from(is_new)].insert((index, ordinal), Arc::clone(&value));
-        Ok(value)
-    }
-
-    fn old_value(&self, type_name: &str, ordinal: Ordinal) -> Result<Value> {
-        Ok(Value::read(self.before, type_name, ordinal)?.unwrap_or(Value::Null))
-    }
-
-    fn new_value(&self, type_name: &str, ordinal: Ordinal) -> Result<Value> {
-        Ok(Value::read(self.after, type_name, ordinal)?.unwrap_or(Value::Null))
-    }
-
-    /// Calls `then` with `segment` added to the path.
-    fn below(&mut self, segment: &str, then: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        let length = self.path.len();
-        if length > 0 && !segment.starts_with('[') {
-            self.path.push('.');
-        }
-        self.path.push_str(segment);
-        self.depth += 1;
-        let outcome = then(self);
-        self.depth -= 1;
-        self.path.truncate(length);
-        outcome
-    }
-
-    /// Compares two records of which one or the other may be missing.
-    fn referred(
-        &mut self,
-        type_name: &str,
-        old: Option<Ordinal>,
-        new: Option<Ordinal>,
-    ) -> Result<()> {
-        match (old, new) {
-            (None, None) => Ok(()),
-            (Some(old), Some(new)) => {
-                if self.old_hash(type_name, old)? == self.new_hash(type_name, new)? {
-                    return Ok(());
+    fn compare(&mut self, at: u32, records: Records) -> Result<()> {
+        let Records { of, old, new } = records;
+        let plan = self.plan;
+        let types = &plan.types[of];
+        if let (Some(old_type), Some(new_type)) = (types.old, types.new) {
+            match &types.kind {
+                Kind::Object(fields) => {
+                    if let (Some(a), Some(b)) = (old_type.object(old), new_type.object(new)) {
+                        return self.objects(at, records, fields, &a, &b);
+                    }
                 }
-                self.compare(type_name, old, new)
-            }
-            (old, new) => {
-                let before = self.shared_value(false, type_name, old)?;
-                let after = self.shared_value(true, type_name, new)?;
-                self.push_shared(before, after);
-                Ok(())
+                Kind::List(element) => {
+                    if let (Some(a), Some(b)) = (old_type.list(old), new_type.list(new)) {
+                        if a.len() == b.len()
+                            && self.equal_elements(*element, a.iter().zip(b.iter()))?
+                        {
+                            return Ok(());
+                        }
+                        let (a, b): (Vec<_>, Vec<_>) = (a.iter().collect(), b.iter().collect());
+                        return self.elements(at, *element, &a, &b, Some(records));
+                    }
+                }
+                Kind::Set(element) => {
+                    if let (Some(a), Some(b)) = (old_type.set(old), new_type.set(new)) {
+                        let (a, b): (Vec<_>, Vec<_>) = (a.iter().collect(), b.iter().collect());
+                        return self.elements(at, *element, &a, &b, None);
+                    }
+                }
+                Kind::Map(key, value) => {
+                    if let (Some(a), Some(b)) = (old_type.map(old), new_type.map(new)) {
+                        let (a, b): (Vec<_>, Vec<_>) = (a.iter().collect(), b.iter().collect());
+                        return self.entries(at, (*key, *value), &a, &b);
+                    }
+                }
+                Kind::Whole => {}
             }
         }
-    }
-
-    fn compare(&mut self, type_name: &str, old: Ordinal, new: Ordinal) -> Result<()> {
-        if self.depth > MAX_DEPTH {
-            return Err(Error::TooDeep {
-                type_name: type_name.to_owned(),
-                ordinal: new,
-            });
-        }
-        let (before, after) = (self.before, self.after);
-        let (Some(old_records), Some(new_records)) =
-            (before.type_state(type_name), after.type_state(type_name))
-        else {
-            let (old, new) = (
-                self.old_value(type_name, old)?,
-                self.new_value(type_name, new)?,
-            );
-            self.push(old, new);
-            return Ok(());
+        let exists = |state: Option<&TypeState>, ordinal: Ordinal| {
+            state.is_some_and(|state| state.is_populated(ordinal))
         };
-        match (record(old_records, old), record(new_records, new)) {
-            (Some(RecordView::Object(old)), Some(RecordView::Object(new))) => {
-                self.objects(&old, &new)
-            }
-            (Some(RecordView::List(a)), Some(RecordView::List(b))) => {
-                let whole = (old, new);
-                let (old, new): (Vec<Ordinal>, Vec<Ordinal>) =
-                    (a.iter().collect(), b.iter().collect());
-                self.elements(type_name, old_records, &old, &new, Some(whole))
-            }
-            (Some(RecordView::Set(a)), Some(RecordView::Set(b))) => {
-                let (old, new): (Vec<Ordinal>, Vec<Ordinal>) =
-                    (a.iter().collect(), b.iter().collect());
-                self.elements(type_name, old_records, &old, &new, None)
-            }
-            (Some(RecordView::Map(a)), Some(RecordView::Map(b))) => {
-                let (old, new): (Vec<_>, Vec<_>) = (a.iter().collect(), b.iter().collect());
-                self.entries(new_records, &old, &new)
-            }
-            _ => {
-                let (old, new) = (
-                    self.old_value(type_name, old)?,
-                    self.new_value(type_name, new)?,
-                );
-                self.push(old, new);
-                Ok(())
-            }
+        if exists(types.old, old) || exists(types.new, new) {
+            self.place(at, old, new);
         }
+        Ok(())
     }
 
-    fn objects(&mut self, old: &ObjectView<'s>, new: &ObjectView<'s>) -> Result<()> {
-        let (old_schema, new_schema) = (old.schema(), new.schema());
-        let same = std::ptr::eq(old_schema, new_schema) || old_schema == new_schema;
-        for (position, field) in new_schema.fields.iter().enumerate() {
-            let partner = if same {
-                Some(position)
-            } else {
-                partner(old_schema, new_schema, position)
+    fn objects(
+        &mut self,
+        at: u32,
+        records: Records,
+        fields: &[FieldPair],
+        old: &ObjectView<'_>,
+        new: &ObjectView<'_>,
+    ) -> Result<()> {
+        for field in fields {
+            let (a, b) = raw(field, old, new);
+            let of = records.of as u32;
+            let segment = || match (field.new, field.old) {
+                (Some(position), _) => Segment::Field {
+                    of,
+                    position: position as u32,
+                    is_new: true,
+                },
+                (None, position) => Segment::Field {
+                    of,
+                    position: position.unwrap_or_default() as u32,
+                    is_new: false,
+                },
             };
-            let Some(old_position) = partner else {
-                if new.raw(position) != Raw::Null {
-                    let after = Value::of_field(self.after, new, position)?;
-                    self.below(&field.name, |this| {
-                        this.push(Value::Null, after);
-                        Ok(())
-                    })?;
+            let Some(child) = field.child else {
+                if a != b {
+                    let side = |raw, ordinal| if raw == Raw::Null { NONE } else { ordinal };
+                    let node = Node {
+                        parent: at,
+                        segment: segment(),
+                        holds: Holds::Field {
+                            of,
+                            before: field.old.unwrap_or_default() as u32,
+                            after: field.new.unwrap_or_default() as u32,
+                        },
+                    };
+                    self.alone(node, side(a, records.old), side(b, records.new));
                 }
                 continue;
             };
-            let (a, b) = (old.raw(old_position), new.raw(position));
-            match &field.referenced_type {
-                Some(type_name) => {
-                    let ordinal = |raw: Raw<'_>| match raw {
-                        Raw::Fixed(ordinal) => Some(ordinal as Ordinal),
-                        _ => None,
+            let node = || Node {
+                parent: at,
+                segment: segment(),
+                holds: Holds::Record(child as u32),
+            };
+            match (a, b) {
+                (Raw::Fixed(a), Raw::Fixed(b)) => {
+                    let records = Records {
+                        of: child,
+                        old: a as Ordinal,
+                        new: b as Ordinal,
                     };
-                    let (a, b) = (ordinal(a), ordinal(b));
-                    if let (Some(a), Some(b)) = (a, b) {
-                        // Nothing is put together for the many fields that do not differ.
-                        if self.old_hash(type_name, a)? == self.new_hash(type_name, b)? {
-                            continue;
-                        }
+                    if !self.is_known(records) {
+                        self.under(node(), records)?;
                     }
-                    self.below(&field.name, |this| this.referred(type_name, a, b))?;
                 }
-                None if a == b => {}
-                None => {
-                    let before = Value::of_field(self.before, old, old_position)?;
-                    let after = Value::of_field(self.after, new, position)?;
-                    self.below(&field.name, |this| {
-                        this.push(before, after);
-                        Ok(())
-                    })?;
-                }
-            }
-        }
-        if same {
-            return Ok(());
-        }
-        for (position, field) in old_schema.fields.iter().enumerate() {
-            if partner(new_schema, old_schema, position).is_none() && old.raw(position) != Raw::Null
-            {
-                let before = Value::of_field(self.before, old, position)?;
-                self.below(&field.name, |this| {
-                    this.push(before, Value::Null);
-                    Ok(())
-                })?;
+                (Raw::Fixed(a), _) => self.alone(node(), a as Ordinal, NONE),
+                (_, Raw::Fixed(b)) => self.alone(node(), NONE, b as Ordinal),
+                _ => {}
             }
         }
         Ok(())
     }
 
-    /// Elements of lists (with the lists' ordinals) or of sets.
+    /// Elements of two lists, which are given as well, or of two sets.
     fn elements(
         &mut self,
-        type_name: &str,
-        records: &TypeState,
+        at: u32,
+        element: usize,
         old: &[Ordinal],
         new: &[Ordinal],
-        lists: Option<(Ordinal, Ordinal)>,
+        lists: Option<Records>,
     ) -> Result<()> {
-        let Some(element_type) = records
-            .schema()
-            .dependencies()
-            .first()
-            .map(|name| (*name).to_owned())
-        else {
-            return Ok(());
-        };
-        let old_marks = self.old_marks(&element_type, old)?;
-        let new_marks = self.new_marks(&element_type, new)?;
-        let (equal, removed, added) = by_mark(old_marks.into_iter(), new_marks.into_iter());
+        let Paired {
+            both,
+            removed,
+            added,
+        } = self.classes.pair(element, old, new)?;
         if removed.is_empty() && added.is_empty() {
-            if let (Some((a, b)), false) = (lists, equal.is_sorted()) {
-                let (before, after) =
-                    (self.old_value(type_name, a)?, self.new_value(type_name, b)?);
-                self.push(before, after);
+            if let (Some(lists), false) = (lists, both.is_sorted()) {
+                self.place(at, lists.old, lists.new);
             }
             return Ok(());
         }
-        let key = self.key_of(&element_type);
-        let (changed, removed, added) = match (&key, lists) {
-            (Some(key), _) => by_mark(
+        let key = self.plan.sides.keys[element].as_ref();
+        let (changed, removed, added) = match (key, lists) {
+            (Some((old_key, new_key)), _) => by_mark(
                 removed
                     .into_iter()
-                    .map(|at| (at, Some(key_mark(&key.0, old[at])))),
+                    .map(|at| (at, key_text(old_key, old[at]))),
                 added
                     .into_iter()
-                    .map(|at| (at, Some(key_mark(&key.1, new[at])))),
+                    .map(|at| (at, key_text(new_key, new[at]))),
             ),
             (None, Some(_)) => {
                 // What has no key is paired in the order of the lists.
@@ -335,139 +382,98 @@ impl<'s> Comparison<'s> {
             }
             (None, None) => (Vec::new(), removed, added),
         };
-        let segment = |key: Option<&BoundKey>, ordinal: Ordinal, at: usize| match key {
-            Some(key) => key_segment(key, ordinal),
-            None if lists.is_some() => format!("[{at}]"),
-            None => "[]".to_owned(),
+        let node = |position: usize, ordinal: Ordinal, is_new: bool| Node {
+            parent: at,
+            segment: match (key, lists) {
+                (Some(_), _) => Segment::Key {
+                    of: element as u32,
+                    ordinal,
+                    is_new,
+                },
+                (None, Some(_)) => Segment::Index(position as u32),
+                (None, None) => Segment::Member,
+            },
+            holds: Holds::Record(element as u32),
         };
         for (a, b) in changed {
-            let segment = segment(key.as_deref().map(|key| &key.1), new[b], b);
-            self.below(&segment, |this| {
-                this.referred(&element_type, Some(old[a]), Some(new[b]))
-            })?;
+            let records = Records {
+                of: element,
+                old: old[a],
+                new: new[b],
+            };
+            self.under(node(b, new[b], true), records)?;
         }
-        for at in removed {
-            let segment = segment(key.as_deref().map(|key| &key.0), old[at], at);
-            self.below(&segment, |this| {
-                this.referred(&element_type, Some(old[at]), None)
-            })?;
+        if let (None, None) = (key, lists) {
+            // Members of a set all lie at one path.
+            let node = self.node(node(0, NONE, true));
+            for position in removed {
+                self.place(node, old[position], NONE);
+            }
+            for position in added {
+                self.place(node, NONE, new[position]);
+            }
+            return Ok(());
         }
-        for at in added {
-            let segment = segment(key.as_deref().map(|key| &key.1), new[at], at);
-            self.below(&segment, |this| {
-                this.referred(&element_type, None, Some(new[at]))
-            })?;
+        for position in removed {
+            self.alone(node(position, old[position], false), old[position], NONE);
+        }
+        for position in added {
+            self.alone(node(position, new[position], true), NONE, new[position]);
         }
         Ok(())
     }
 
     fn entries(
         &mut self,
-        records: &TypeState,
+        at: u32,
+        (key, value): (usize, usize),
         old: &[(Ordinal, Ordinal)],
         new: &[(Ordinal, Ordinal)],
     ) -> Result<()> {
-        let dependencies = records.schema().dependencies();
-        let [key_type, value_type] = dependencies.as_slice() else {
-            return Ok(());
+        let keys = |entries: &[(Ordinal, Ordinal)]| -> Vec<Ordinal> {
+            entries.iter().map(|entry| entry.0).collect()
         };
-        let old_keys: Vec<Ordinal> = old.iter().map(|entry| entry.0).collect();
-        let new_keys: Vec<Ordinal> = new.iter().map(|entry| entry.0).collect();
-        let old_marks = self.old_marks(key_type, &old_keys)?;
-        let new_marks = self.new_marks(key_type, &new_keys)?;
-        let (both, removed, added) = by_mark(old_marks.into_iter(), new_marks.into_iter());
+        let Paired {
+            both,
+            removed,
+            added,
+        } = self.classes.pair(key, &keys(old), &keys(new))?;
+        let node = |ordinal: Ordinal, is_new: bool| Node {
+            parent: at,
+            segment: Segment::Entry {
+                of: key as u32,
+                ordinal,
+                is_new,
+            },
+            holds: Holds::Record(value as u32),
+        };
         for (a, b) in both {
-            let (old_value, new_value) = (old[a].1, new[b].1);
-            if self.old_hash(value_type, old_value)? == self.new_hash(value_type, new_value)? {
-                continue;
+            let records = Records {
+                of: value,
+                old: old[a].1,
+                new: new[b].1,
+            };
+            if !self.is_known(records) {
+                self.under(node(new[b].0, true), records)?;
             }
-            let segment = format!("[{}]", plain(&self.new_value(key_type, new[b].0)?));
-            self.below(&segment, |this| {
-                this.referred(value_type, Some(old_value), Some(new_value))
-            })?;
         }
-        for at in removed {
-            let segment = format!("[{}]", plain(&self.old_value(key_type, old[at].0)?));
-            self.below(&segment, |this| {
-                this.referred(value_type, Some(old[at].1), None)
-            })?;
+        for position in removed {
+            let (key, value) = old[position];
+            self.alone(node(key, false), value, NONE);
         }
-        for at in added {
-            let segment = format!("[{}]", plain(&self.new_value(key_type, new[at].0)?));
-            self.below(&segment, |this| {
-                this.referred(value_type, None, Some(new[at].1))
-            })?;
+        for position in added {
+            let (key, value) = new[position];
+            self.alone(node(key, true), NONE, value);
         }
         Ok(())
     }
-
-    fn old_marks(
-        &mut self,
-        type_name: &str,
-        ordinals: &[Ordinal],
-    ) -> Result<Vec<(usize, Option<u128>)>> {
-        ordinals
-            .iter()
-            .enumerate()
-            .map(|(at, &ordinal)| Ok((at, self.old_hash(type_name, ordinal)?)))
-            .collect()
-    }
-
-    fn new_marks(
-        &mut self,
-        type_name: &str,
-        ordinals: &[Ordinal],
-    ) -> Result<Vec<(usize, Option<u128>)>> {
-        ordinals
-            .iter()
-            .enumerate()
-            .map(|(at, &ordinal)| Ok((at, self.new_hash(type_name, ordinal)?)))
-            .collect()
-    }
-
-    /// The key of an element type, where both states have one and the same.
-    fn key_of(&mut self, type_name: &str) -> Option<Arc<(BoundKey, BoundKey)>> {
-        if !self.keys.contains_key(type_name) {
-            let same_key = || {
-                let old = self.before.type_state(type_name)?.schema().primary_key()?;
-                (self.after.type_state(type_name)?.schema().primary_key()? == old).then_some(())?;
-                let old = BoundKey::bind(self.before, type_name, None).ok()?;
-                let new = BoundKey::bind(self.after, type_name, None).ok()?;
-                Some(Arc::new((old, new)))
-            };
-            let key = same_key();
-            self.keys.insert(type_name.to_owned(), key);
-        }
-        self.keys.get(type_name).cloned().flatten()
-    }
 }
 
-/// Position in `of` of the field that field `position` of `like` is.
-fn partner(of: &ObjectSchema, like: &ObjectSchema, position: usize) -> Option<usize> {
-    let field = &like.fields[position];
-    of.fields.iter().position(|other| other == field)
-}
-
-/// A key's values in a form that can be hashed; the values of keys in one record's collections are few.
-fn key_mark(key: &BoundKey, ordinal: Ordinal) -> String {
-    key_segment(key, ordinal)
-}
-
-fn key_segment(key: &BoundKey, ordinal: Ordinal) -> String {
-    let mut segment = String::from("[");
-    for (position, (path, value)) in key.paths().zip(key.values(ordinal)).enumerate() {
-        let separator = if position > 0 { ", " } else { "" };
-        // Writing to a String cannot fail.
-        let _ = write!(segment, "{separator}{}={value}", path.text);
-    }
-    segment.push(']');
-    segment
-}
-
-/// A map's key in a path: the value alone of records with a single field.
-fn plain(key: &Value) -> String {
-    match key {
-        Value::Object(fields) if fields.len() == 1 => plain(&fields[0].1),
-        other => other.to_string(),
-    }
+/// The values of a field that one of the records may not have.
+#[inline]
+fn raw<'a>(field: &FieldPair, old: &ObjectView<'a>, new: &ObjectView<'a>) -> (Raw<'a>, Raw<'a>) {
+    (
+        field.old.map_or(Raw::Null, |position| old.raw(position)),
+        field.new.map_or(Raw::Null, |position| new.raw(position)),
+    )
 }

@@ -5,8 +5,11 @@
 //! the elements of collections are paired by content, then by key, in linear time, where Hollow's `HollowDiff` compares
 //! all with all.
 
+mod change;
+mod classes;
 mod compare;
 mod pairing;
+mod plan;
 
 use crate::Ordinal;
 use crate::content::ContentChanges;
@@ -14,18 +17,21 @@ use crate::error::Result;
 use crate::index::BoundKey;
 use crate::key::KeyValue;
 use crate::read::{Changed, ReadState};
-use crate::value::Value;
+pub use change::FieldChange;
+use change::Found;
 use compare::Comparison;
 pub(crate) use pairing::by_key as pairs_by_key;
+use plan::{Plan, Sides};
 use rayon::prelude::*;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Pairs that a thread compares at least.
 const PAIRS_MIN: usize = 128;
 
-/// The difference between two states of a type.
-#[derive(Debug, Clone, PartialEq)]
+/// The difference between two states of a type, which it holds on to: what differs is read from them.
+#[derive(Debug, Clone)]
 pub struct Diff {
     /// The type.
     pub type_name: String,
@@ -49,7 +55,7 @@ pub struct KeyedRecord {
 }
 
 /// A record that is another in the second state.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct ChangedRecord {
     /// Its key, in the order of the paths.
     pub key: Vec<KeyValue>,
@@ -57,29 +63,28 @@ pub struct ChangedRecord {
     pub before: Ordinal,
     /// Its ordinal in the second state.
     pub after: Ordinal,
+    found: Arc<Found>,
+    places: Range<usize>,
+}
+
+impl ChangedRecord {
     /// What differs; never empty.
-    pub fields: Vec<FieldChange>,
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = FieldChange<'_>> {
+        let found = &*self.found;
+        self.found.places[self.places.clone()]
+            .iter()
+            .map(move |&place| FieldChange { found, place })
+    }
 }
 
-/// A place in a record where the two states differ.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FieldChange {
-    /// Field names from the record on, with `.` between: `title.value`. An element of a collection is `[index]` (of the
-    /// second state's list; of the first's for one that is gone), `[field=value]` where its type has a key, `[key]` in a
-    /// map, or `[]` in a set.
-    ///
-    /// Elements of one collection share it, and records that many differences name share their values: a diff of large
-    /// collections is mostly the same few texts.
-    pub path: Arc<str>,
-    /// The value in the first state; null if there is none.
-    pub before: Arc<Value>,
-    /// The value in the second state; null if there is none.
-    pub after: Arc<Value>,
-}
-
-impl fmt::Display for FieldChange {
+impl fmt::Debug for ChangedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} -> {}", self.path, self.before, self.after)
+        f.debug_struct("ChangedRecord")
+            .field("key", &self.key)
+            .field("before", &self.before)
+            .field("after", &self.after)
+            .field("fields", &self.fields().collect::<Vec<_>>())
+            .finish()
     }
 }
 
@@ -112,36 +117,55 @@ pub fn diff_by(
 ) -> Result<Diff> {
     let old_key = BoundKey::bind(before, type_name, paths)?;
     let new_key = BoundKey::bind(after, type_name, paths)?;
-    let changes = ContentChanges::between(before, after);
-    let none = Changed::default();
-    let own = changes.of_type(type_name).unwrap_or(&none);
-    let pairs = pairing::by_key(&old_key, &new_key, &own.removed, &own.added);
-    let mut comparison = Comparison::new(before, after);
-    // Where most records are candidates, hashing everything below them at once is cheaper than remembering.
-    if pairs.both.len() > new_key.root().count() / 4 {
-        comparison.prepare();
-    }
-    let piece = pairs.both.len().div_ceil(4 * rayon::current_num_threads());
+    // Without shared records of the type there is nothing to gain from what other types share.
+    let changes = new_key
+        .root()
+        .shares_structure(old_key.root())
+        .then(|| ContentChanges::between(before, after));
+    let pairs = match &changes {
+        Some(changes) => {
+            let none = Changed::default();
+            let own = changes.of_type(type_name).unwrap_or(&none);
+            pairing::by_key(&old_key, &new_key, &own.removed, &own.added)
+        }
+        None => {
+            let all = |key: &BoundKey| -> Vec<Ordinal> { key.root().ordinals().collect() };
+            pairing::by_key(&old_key, &new_key, &all(&old_key), &all(&new_key))
+        }
+    };
+    let sides = Arc::new(Sides::new(before, after));
+    let plan = Plan::new(&sides, changes.as_ref());
+    let piece = pairs.both.len().div_ceil(2 * rayon::current_num_threads());
     let changed = pairs
         .both
         .par_chunks(piece.max(PAIRS_MIN))
         .map(|pairs| {
-            let mut comparison = comparison.fork();
+            let Some(of) = plan.number(type_name) else {
+                return Ok(Vec::new());
+            };
+            let mut comparison = Comparison::new(&plan, pairs.len());
             let mut changed = Vec::new();
             for &(old, new) in pairs {
-                let fields = comparison.records(type_name, old, new)?;
-                if !fields.is_empty() {
-                    changed.push(ChangedRecord {
-                        key: new_key.values(new),
-                        before: old,
-                        after: new,
-                        fields,
-                    });
+                let places = comparison.records(of, old, new)?;
+                if !places.is_empty() {
+                    changed.push((old, new, places));
                 }
             }
-            Ok(changed)
+            let found = Arc::new(Found {
+                sides: sides.clone(),
+                nodes: comparison.nodes,
+                places: comparison.places,
+            });
+            let changed = changed.into_iter().map(|(before, after, places)| ChangedRecord {
+                key: new_key.values(after),
+                before,
+                after,
+                found: found.clone(),
+                places,
+            });
+            Ok(changed.collect())
         })
-        .collect::<Result<Vec<_>>>()?;
+        .collect::<Result<Vec<Vec<_>>>>()?;
     let changed = changed.into_iter().flatten().collect();
     let keyed = |key: &BoundKey, ordinals: &[Ordinal]| -> Vec<KeyedRecord> {
         ordinals

@@ -6,6 +6,12 @@ use crate::index::BoundKey;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
 use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Records that are paired in one table: as many as stay in a core's cache.
+const PART: usize = 1 << 13;
+/// An ordinal without a partner.
+const ALONE: u32 = u32::MAX;
 
 /// What of two lists belongs together.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -26,7 +32,8 @@ pub(crate) fn by_key(
     added: &[Ordinal],
 ) -> Pairs {
     let mut pairs = Pairs::default();
-    // States that were made alike have most of their records at equal ordinals.
+    // States that were made alike have most of their records at equal ordinals. Where hardly any is, we stop looking.
+    let (mut misses, misses_max) = (0, 64);
     let (mut old_rest, mut new_rest) = (Vec::new(), Vec::new());
     let (mut old, mut new) = (
         removed.iter().copied().peekable(),
@@ -35,9 +42,10 @@ pub(crate) fn by_key(
     loop {
         match (old.peek().copied(), new.peek().copied()) {
             (Some(a), Some(b)) if a == b => {
-                if old_key.same(a, new_key, b) {
+                if misses <= misses_max + pairs.both.len() && old_key.same(a, new_key, b) {
                     pairs.both.push((a, b));
                 } else {
+                    misses += 1;
                     old_rest.push(a);
                     new_rest.push(b);
                 }
@@ -55,64 +63,111 @@ pub(crate) fn by_key(
             _ => break,
         }
     }
-    let mut waiting: HashTable<(u64, Ordinal)> = HashTable::with_capacity(old_rest.len());
-    let hashes = |key: &BoundKey, ordinals: &[Ordinal]| -> Vec<u64> {
-        ordinals
-            .par_iter()
-            .with_min_len(1024)
-            .map(|&ordinal| key.hash_of(ordinal))
-            .collect()
-    };
-    let old_hashes = hashes(old_key, &old_rest);
-    let new_hashes = hashes(new_key, &new_rest);
-    for (ordinal, hash) in old_rest.into_iter().zip(old_hashes) {
-        waiting.insert_unique(hash, (hash, ordinal), |&(hash, _)| hash);
-    }
-    for (ordinal, hash) in new_rest.into_iter().zip(new_hashes) {
-        let partner = waiting.find_entry(hash, |&(candidate, old)| {
-            candidate == hash && old_key.same(old, new_key, ordinal)
-        });
-        match partner {
-            Ok(entry) => pairs.both.push((entry.remove().0.1, ordinal)),
-            Err(_) => pairs.added.push(ordinal),
+    let partners = partners(old_key, new_key, &old_rest, &new_rest);
+    let mut taken = vec![false; old_rest.len()];
+    let mut paired = Vec::new();
+    for (&new, partner) in new_rest.iter().zip(partners) {
+        match partner.into_inner() {
+            ALONE => pairs.added.push(new),
+            position => {
+                taken[position as usize] = true;
+                paired.push((old_rest[position as usize], new));
+            }
         }
     }
-    pairs.removed = waiting.into_iter().map(|(_, ordinal)| ordinal).collect();
-    pairs.removed.sort_unstable();
-    pairs.both.sort_unstable_by_key(|&(_, new)| new);
+    let alone = old_rest.iter().zip(taken).filter(|(_, taken)| !taken);
+    pairs.removed = alone.map(|(&ordinal, _)| ordinal).collect();
+    if pairs.both.is_empty() {
+        pairs.both = paired;
+    } else if !paired.is_empty() {
+        pairs.both.extend(paired);
+        pairs.both.sort_unstable_by_key(|&(_, new)| new);
+    }
     pairs
 }
 
-/// Pairs positions of two lists by equal marks, the first of equal ones with the first; gives the pairs, by the second
-/// position, and the rest of both, ascending. Elements without a mark find no partner.
+/// A record by its hash, with its position in the list that it comes from.
+#[derive(Clone, Copy)]
+struct Hashed {
+    hash: u64,
+    position: u32,
+}
+
+/// For each of the new ordinals the position of its partner among the old ones, or [`ALONE`]. Both lists are cut into parts
+/// by the hashes of their keys, which all cores pair.
+fn partners(
+    old_key: &BoundKey,
+    new_key: &BoundKey,
+    old: &[Ordinal],
+    new: &[Ordinal],
+) -> Vec<AtomicU32> {
+    let found: Vec<AtomicU32> = new.iter().map(|_| AtomicU32::new(ALONE)).collect();
+    let part_bits = (old.len() / PART).checked_ilog2().map_or(0, |log| log + 1);
+    let part = |hash: u64| (hash >> 32 << part_bits >> 32) as usize;
+    let parts = |key: &BoundKey, ordinals: &[Ordinal]| -> Vec<Vec<Hashed>> {
+        let hashes: Vec<u64> = ordinals
+            .par_iter()
+            .with_min_len(1024)
+            .map(|&ordinal| key.hash_of(ordinal))
+            .collect();
+        let room = (hashes.len() >> part_bits) * 9 / 8;
+        let mut parts: Vec<Vec<Hashed>> = (0..1 << part_bits)
+            .map(|_| Vec::with_capacity(room))
+            .collect();
+        for (position, hash) in hashes.into_iter().enumerate() {
+            parts[part(hash)].push(Hashed {
+                hash,
+                position: position as u32,
+            });
+        }
+        parts
+    };
+    let (old_parts, new_parts) = rayon::join(|| parts(old_key, old), || parts(new_key, new));
+    old_parts
+        .par_iter()
+        .zip(new_parts)
+        .for_each(|(old_part, new_part)| {
+            let mut waiting: HashTable<Hashed> = HashTable::with_capacity(old_part.len());
+            for &hashed in old_part {
+                waiting.insert_unique(hashed.hash, hashed, |hashed| hashed.hash);
+            }
+            for Hashed { hash, position } in new_part {
+                let partner = waiting.find_entry(hash, |candidate| {
+                    candidate.hash == hash
+                        && old_key.same(
+                            old[candidate.position as usize],
+                            new_key,
+                            new[position as usize],
+                        )
+                });
+                if let Ok(partner) = partner {
+                    let partner = partner.remove().0.position;
+                    found[position as usize].store(partner, Ordering::Relaxed);
+                }
+            }
+        });
+    found
+}
+
+/// Pairs positions of two lists by equal marks; gives the pairs, by the second position, and the rest of both, ascending.
 pub(super) fn by_mark<M: Hash + Eq>(
-    old: impl ExactSizeIterator<Item = (usize, Option<M>)>,
-    new: impl ExactSizeIterator<Item = (usize, Option<M>)>,
+    old: impl ExactSizeIterator<Item = (usize, M)>,
+    new: impl ExactSizeIterator<Item = (usize, M)>,
 ) -> (Vec<(usize, usize)>, Vec<usize>, Vec<usize>) {
     let hasher = DefaultHashBuilder::default();
     let hash = |mark: &M| hasher.hash_one(mark);
-    let mut removed = Vec::new();
     let mut waiting: HashTable<(M, usize)> = HashTable::with_capacity(old.len());
     for (position, mark) in old {
-        match mark {
-            Some(mark) => {
-                waiting.insert_unique(hash(&mark), (mark, position), |(mark, _)| hash(mark));
-            }
-            None => removed.push(position),
-        }
+        waiting.insert_unique(hash(&mark), (mark, position), |(mark, _)| hash(mark));
     }
     let (mut pairs, mut added) = (Vec::with_capacity(new.len()), Vec::new());
     for (position, mark) in new {
-        let partner = mark.and_then(|mark| {
-            let found = waiting.find_entry(hash(&mark), |(candidate, _)| *candidate == mark);
-            found.ok().map(|entry| entry.remove().0.1)
-        });
-        match partner {
-            Some(old) => pairs.push((old, position)),
-            None => added.push(position),
+        match waiting.find_entry(hash(&mark), |(candidate, _)| *candidate == mark) {
+            Ok(entry) => pairs.push((entry.remove().0.1, position)),
+            Err(_) => added.push(position),
         }
     }
-    removed.extend(waiting.into_iter().map(|(_, position)| position));
+    let mut removed: Vec<usize> = waiting.into_iter().map(|(_, position)| position).collect();
     removed.sort_unstable();
     (pairs, removed, added)
 }

@@ -125,6 +125,17 @@ impl Directory {
         }
     }
 
+    /// Whether the two directories have a page in common, or one of them has none.
+    pub(crate) fn shares_any(&self, other: &Self) -> bool {
+        let mut pages = self.pages().peekable();
+        pages.peek().is_none()
+            || pages.any(|(index, page)| {
+                other
+                    .get(index)
+                    .is_some_and(|other| page.shares_words(other))
+            })
+    }
+
     /// Bytes on the heap, pages included.
     pub(crate) fn heap_bytes(&self) -> usize {
         let nodes = self.nodes.iter().flatten().count();

@@ -157,6 +157,11 @@ impl TypeState {
         changed::between(before, self)
     }
 
+    /// Whether any storage belongs to `other` too, as in states of one chain.
+    pub(crate) fn shares_structure(&self, other: &TypeState) -> bool {
+        self.pages.shares_any(&other.pages)
+    }
+
     /// The type's share of [`ReadState::checksum`](super::ReadState::checksum).
     pub fn checksum(&self) -> u32 {
         checksum::of_type(self, None)

@@ -12,7 +12,6 @@ use crate::read::{Raw, ReadState, TypeState};
 use crate::schema::{Schema, dependency_order};
 use hashbrown::HashMap;
 use rayon::prelude::*;
-use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// References are followed no deeper than this. Only data with a cycle, which no writer can make, or absurdly long chains
@@ -32,14 +31,13 @@ const BLOCK: usize = 4096;
 /// The hash of a record, or `None` where there is none.
 type Hash = Option<u128>;
 
-#[derive(Clone)]
 struct HashedType<'s> {
     state: &'s TypeState,
     name: [u8; 16],
     /// OBJECT: per field the type referred to. LIST and SET: the element type. MAP: key and value type.
     children: Vec<Option<usize>>,
     /// Hashes of all records by ordinal, where they were prepared.
-    dense: Option<Arc<Vec<u128>>>,
+    dense: Option<Vec<u128>>,
 }
 
 impl HashedType<'_> {
@@ -98,16 +96,6 @@ impl<'s> ContentHashes<'s> {
         }
     }
 
-    /// Another one for the same state: it has the prepared hashes, and a memory of its own.
-    pub(crate) fn fork(&self) -> Self {
-        Self {
-            types: self.types.clone(),
-            by_name: self.by_name.clone(),
-            memory: self.types.iter().map(|_| HashMap::new()).collect(),
-            buffer: Vec::new(),
-        }
-    }
-
     /// Position of a type, for the other methods.
     pub(crate) fn type_index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
@@ -134,7 +122,7 @@ impl<'s> ContentHashes<'s> {
         for index in dependency_order(&schemas) {
             if wanted[index] && self.is_ready(index) {
                 let dense = self.all_of(index);
-                self.types[index].dense = Some(Arc::new(dense));
+                self.types[index].dense = Some(dense);
             }
         }
     }

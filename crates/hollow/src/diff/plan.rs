@@ -1,0 +1,188 @@
+//! What two states have in common: which of their types and fields are the same, worked out once for all records.
+
+use crate::content::ContentChanges;
+use crate::content::Ordinals;
+use crate::index::BoundKey;
+use crate::read::{ReadState, TypeState};
+use crate::schema::{ObjectSchema, Schema};
+use hashbrown::HashMap;
+
+/// The two states, and what is needed to read what was found in them.
+pub(super) struct Sides {
+    pub(super) before: ReadState,
+    pub(super) after: ReadState,
+    /// The types of both, by number.
+    pub(super) names: Vec<String>,
+    /// Per type with one and the same primary key in both states: that key, bound to each.
+    pub(super) keys: Vec<Option<(BoundKey, BoundKey)>>,
+}
+
+impl Sides {
+    pub(super) fn new(before: &ReadState, after: &ReadState) -> Self {
+        let mut names: Vec<String> = Vec::new();
+        for schema in after.schemas().chain(before.schemas()) {
+            // A type that is only referred to counts as well: filters leave such behind.
+            for name in std::iter::once(schema.name()).chain(referred(schema)) {
+                if !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        let key = |name: &String| {
+            let old = before.type_state(name)?.schema().primary_key()?;
+            let new = after.type_state(name)?.schema().primary_key()?;
+            let bind = |state| BoundKey::bind(state, name, None).ok();
+            (old == new).then_some(())?;
+            Some((bind(before)?, bind(after)?))
+        };
+        Self {
+            keys: names.iter().map(key).collect(),
+            before: before.clone(),
+            after: after.clone(),
+            names,
+        }
+    }
+
+    pub(super) fn state(&self, is_new: bool) -> &ReadState {
+        if is_new { &self.after } else { &self.before }
+    }
+
+    pub(super) fn object_schema(&self, of: u32, is_new: bool) -> Option<&ObjectSchema> {
+        let state = self.state(is_new).type_state(&self.names[of as usize])?;
+        match state.schema() {
+            Schema::Object(schema) => Some(schema),
+            _ => None,
+        }
+    }
+}
+
+fn referred(schema: &Schema) -> impl Iterator<Item = &str> {
+    let fields = match schema {
+        Schema::Object(schema) => schema.fields.as_slice(),
+        _ => &[],
+    };
+    let elements = match schema {
+        Schema::Object(_) => Vec::new(),
+        other => other.dependencies(),
+    };
+    fields
+        .iter()
+        .filter_map(|field| field.referenced_type.as_deref())
+        .chain(elements)
+}
+
+/// A type of both states.
+pub(super) struct TypePair<'s> {
+    pub(super) old: Option<&'s TypeState>,
+    pub(super) new: Option<&'s TypeState>,
+    pub(super) kind: Kind,
+    /// Where the states share structure: the ordinals whose content is not the same in both.
+    pub(super) changed: Option<Ordinals>,
+}
+
+/// How records of a type are compared; types by number.
+pub(super) enum Kind {
+    Object(Vec<FieldPair>),
+    List(usize),
+    Set(usize),
+    Map(usize, usize),
+    /// Only one state has the type, or each another kind of it: records differ as a whole.
+    Whole,
+}
+
+/// A field of one of the schemas or of both.
+pub(super) struct FieldPair {
+    pub(super) old: Option<usize>,
+    pub(super) new: Option<usize>,
+    /// The type referred to.
+    pub(super) child: Option<usize>,
+}
+
+/// All types of two states.
+pub(super) struct Plan<'s> {
+    pub(super) sides: &'s Sides,
+    pub(super) types: Vec<TypePair<'s>>,
+}
+
+impl<'s> Plan<'s> {
+    /// `changes` is for states that share structure.
+    pub(super) fn new(sides: &'s Sides, changes: Option<&ContentChanges>) -> Self {
+        let by_name: HashMap<&str, usize> = sides
+            .names
+            .iter()
+            .enumerate()
+            .map(|(index, name)| (name.as_str(), index))
+            .collect();
+        let types = sides
+            .names
+            .iter()
+            .map(|name| {
+                let old = sides.before.type_state(name);
+                let new = sides.after.type_state(name);
+                TypePair {
+                    old,
+                    new,
+                    kind: kind(old, new, &by_name),
+                    changed: changes.map(|changes| {
+                        let changed = changes.of_type(name).into_iter();
+                        changed
+                            .flat_map(|changed| changed.removed.iter().chain(&changed.added))
+                            .copied()
+                            .collect()
+                    }),
+                }
+            })
+            .collect();
+        Self { sides, types }
+    }
+
+    pub(super) fn number(&self, type_name: &str) -> Option<usize> {
+        self.sides.names.iter().position(|name| name == type_name)
+    }
+}
+
+fn kind(old: Option<&TypeState>, new: Option<&TypeState>, by_name: &HashMap<&str, usize>) -> Kind {
+    let (Some(old), Some(new)) = (old, new) else {
+        return Kind::Whole;
+    };
+    let number = |name: &str| by_name.get(name).copied();
+    let collection = |old: &str, new: &str| number(new).filter(|_| old == new);
+    let kind = match (old.schema(), new.schema()) {
+        (Schema::Object(old), Schema::Object(new)) => Some(Kind::Object(fields(old, new, number))),
+        (Schema::List(old), Schema::List(new)) => {
+            collection(&old.element_type, &new.element_type).map(Kind::List)
+        }
+        (Schema::Set(old), Schema::Set(new)) => {
+            collection(&old.element_type, &new.element_type).map(Kind::Set)
+        }
+        (Schema::Map(old), Schema::Map(new)) => collection(&old.key_type, &new.key_type)
+            .zip(collection(&old.value_type, &new.value_type))
+            .map(|(key, value)| Kind::Map(key, value)),
+        _ => None,
+    };
+    kind.unwrap_or(Kind::Whole)
+}
+
+/// The fields of the second schema with their partners in the first, then those that only the first has.
+fn fields(
+    old: &ObjectSchema,
+    new: &ObjectSchema,
+    number: impl Fn(&str) -> Option<usize>,
+) -> Vec<FieldPair> {
+    let child = |schema: &ObjectSchema, position: usize| {
+        number(schema.fields[position].referenced_type.as_deref()?)
+    };
+    let both = new.fields.iter().enumerate().map(|(position, field)| FieldPair {
+        old: old.fields.iter().position(|other| other == field),
+        new: Some(position),
+        child: child(new, position),
+    });
+    let gone = old.fields.iter().enumerate().filter_map(|(position, field)| {
+        (!new.fields.contains(field)).then(|| FieldPair {
+            old: Some(position),
+            new: None,
+            child: child(old, position),
+        })
+    });
+    both.chain(gone).collect()
+}
