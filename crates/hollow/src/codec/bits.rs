@@ -10,11 +10,7 @@ pub fn bits(value: u64) -> u32 {
 /// `width` ones. Widths above 64 count as 64.
 #[inline]
 pub fn mask(width: u32) -> u64 {
-    if width == 0 {
-        0
-    } else {
-        u64::MAX >> 64u32.saturating_sub(width)
-    }
+    1u64.unbounded_shl(width).wrapping_sub(1)
 }
 
 /// Words that hold `bits` bits.
@@ -29,7 +25,8 @@ pub fn get(words: &[u64], offset: usize, width: u32) -> u64 {
     let word = offset >> 6;
     let shift = (offset & 63) as u32;
     // Both words are read even if one would do: which elements lie across two is as good as random.
-    if let Some(&[low, high]) = words.get(word..).and_then(|words| words.first_chunk()) {
+    if word + 1 < words.len() {
+        let (low, high) = (words[word], words[word + 1]);
         return (low >> shift | high << 1 << (63 - shift)) & mask(width);
     }
     words.get(word).map_or(0, |low| low >> shift) & mask(width)

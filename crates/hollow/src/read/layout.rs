@@ -3,6 +3,7 @@
 //! Every page of a type may have another layout, so that one large value widens the page that it lies in and no other.
 //! There are few distinct layouts, so a type keeps each once in a [`LayoutTable`] and pages name it by a number.
 
+use crate::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, bits};
 use crate::schema::{FieldType, Schema};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(crate) struct Slot {
     /// Bits, 0 to 64.
     pub(crate) width: u8,
     pub(crate) kind: SlotKind,
+    /// The stored value that is null, of those that are neither STRING nor BYTES.
+    pub(crate) null: u64,
 }
 
 /// Where the values of a row lie, and how wide the elements behind the rows are.
@@ -73,10 +76,16 @@ impl Layout {
             .iter()
             .enumerate()
             .map(|(index, &width)| {
+                let kind = shape.kind(index);
                 let slot = Slot {
                     offset,
                     width,
-                    kind: shape.kind(index),
+                    kind,
+                    null: match kind {
+                        SlotKind::Pattern(FieldType::Float) => u64::from(NULL_FLOAT_BITS),
+                        SlotKind::Pattern(FieldType::Double) => NULL_DOUBLE_BITS,
+                        _ => bits::mask(u32::from(width)),
+                    },
                 };
                 offset += u32::from(width);
                 slot

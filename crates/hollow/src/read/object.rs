@@ -48,7 +48,7 @@ impl<'a> ObjectView<'a> {
     #[inline]
     fn number(&self, field: usize, field_type: FieldType) -> Option<u64> {
         let (value, slot) = self.stored(field, field_type)?;
-        (value != bits::mask(u32::from(slot.width))).then_some(value)
+        (value != slot.null).then_some(value)
     }
 
     /// An INT field; `None` is null.
@@ -124,9 +124,7 @@ impl<'a> ObjectView<'a> {
         };
         let at = self.row * self.page.layout.row_bits + slot.offset;
         let value = bits::get(self.page.words, at as usize, u32::from(slot.width));
-        matches!(slot.kind, SlotKind::Number(_))
-            && value == stored
-            && stored != bits::mask(u32::from(slot.width))
+        matches!(slot.kind, SlotKind::Number(_)) && value == stored && stored != slot.null
     }
 
     /// Whether a field is null, whatever its type.
@@ -141,22 +139,23 @@ impl<'a> ObjectView<'a> {
             return Raw::Null;
         };
         if let SlotKind::Variable(_) = slot.kind {
-            return match self.page.variable(self.shape, self.row, field) {
-                Some(bytes) => Raw::Variable(bytes),
-                None => Raw::Null,
-            };
+            return self.raw_variable(field);
         }
         let at = self.row * self.page.layout.row_bits + slot.offset;
         let value = bits::get(self.page.words, at as usize, u32::from(slot.width));
-        let null = match slot.kind {
-            SlotKind::Pattern(FieldType::Float) => u64::from(NULL_FLOAT_BITS),
-            SlotKind::Pattern(FieldType::Double) => NULL_DOUBLE_BITS,
-            _ => bits::mask(u32::from(slot.width)),
-        };
-        if value == null {
+        if value == slot.null {
             Raw::Null
         } else {
             Raw::Fixed(value)
+        }
+    }
+
+    /// Apart, so that reading a field of fixed length is short enough to be inlined.
+    #[inline(never)]
+    fn raw_variable(&self, field: usize) -> Raw<'a> {
+        match self.page.variable(self.shape, self.row, field) {
+            Some(bytes) => Raw::Variable(bytes),
+            None => Raw::Null,
         }
     }
 }
