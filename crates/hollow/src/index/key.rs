@@ -5,7 +5,7 @@ use crate::codec::varint::{zigzag_int, zigzag_long};
 use crate::codec::{double_bits, float_bits, string};
 use crate::error::{Error, Result};
 use crate::key::KeyValue;
-use crate::read::{ObjectView, Raw, ReadState, TypeState};
+use crate::read::{ObjectView, Raw, ReadState, TypeState, rows};
 use crate::schema::{FieldType, KeyPath, resolve_key_path};
 use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_64;
@@ -195,6 +195,31 @@ impl BoundKey {
             hash = Some(hash.map_or(value, |so_far| combine(so_far, value)));
         }
         hash.unwrap_or(0)
+    }
+
+    /// Calls `each` with hash and ordinal of the records among 64 consecutive ordinals.
+    pub(crate) fn hash_rows(
+        &self,
+        first: Ordinal,
+        populated: u64,
+        mut each: impl FnMut(u64, Ordinal),
+    ) {
+        let ordinals = rows(populated).map(|row| first + row);
+        let page = populated.checked_ilog2().map(|row| first + row);
+        let page = page.and_then(|ordinal| self.root.page_of(ordinal));
+        if let (Some((field, _)), Some(page)) = (self.number_field(), page) {
+            let null = page.layout.slots[field].null;
+            for ordinal in ordinals {
+                match page.slot(ordinal - first, field) {
+                    stored if stored == null => each(hash_raw(Raw::Null), ordinal),
+                    stored => each(hash_number(stored), ordinal),
+                }
+            }
+            return;
+        }
+        for ordinal in ordinals {
+            each(self.hash_of(ordinal), ordinal);
+        }
     }
 
     /// The values in stored form with their hash; `None` if they don't fit the paths.

@@ -9,7 +9,6 @@ use crate::error::Result;
 use crate::key::KeyValue;
 use crate::read::{Changed, Changes, ObjectView, ReadState, TypeState};
 use crate::schema::{FieldType, KeyPath};
-use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -44,22 +43,22 @@ impl PrimaryKeyIndex {
 
     fn of(key: BoundKey) -> Self {
         let words: Vec<(Ordinal, u64)> = key.root().populated_words().collect();
-        let hash_words = |words: &[(Ordinal, u64)]| {
-            let mut pairs = Vec::with_capacity(words.len() * 64);
-            for &(first, mut word) in words {
-                while word != 0 {
-                    let ordinal = first + word.trailing_zeros();
-                    word &= word - 1;
-                    pairs.push((key.hash_of(ordinal), ordinal));
-                }
-            }
-            pairs
-        };
-        let pairs: Vec<(u64, Ordinal)> = words.par_chunks(256).flat_map_iter(hash_words).collect();
+        let run = words
+            .len()
+            .div_ceil(2 * rayon::current_num_threads())
+            .max(64);
+        let runs: Vec<&[(Ordinal, u64)]> = words.chunks(run).collect();
+        let last = key.root().last_ordinal().unwrap_or(0);
         let mut duplicates = BTreeSet::new();
         // Ordinals ascend, so the one that stays is the smallest.
         let slots = Slots::build(
-            &pairs,
+            (key.root().count(), last),
+            &runs,
+            |words, scatter| {
+                for &(first, populated) in *words {
+                    key.hash_rows(first, populated, |hash, ordinal| scatter.put(hash, ordinal));
+                }
+            },
             |a, b| key.same(a, &key, b),
             |_, ordinal| {
                 duplicates.insert((key.hash_of(ordinal), ordinal));
@@ -246,8 +245,9 @@ impl PrimaryKeyIndex {
         self.entry_of(key).map(|(_, view)| view)
     }
 
-    /// What is inlined at every call is short, so that a processor sees several look-ups ahead.
-    #[inline]
+    /// What is inlined at every call is short and hands nothing over in memory, so that a processor sees several look-ups
+    /// ahead.
+    #[inline(always)]
     fn entry_of(&self, key: i64) -> Option<(Ordinal, ObjectView<'_>)> {
         let (hash, stored) = self.number_key(key)?;
         if let Some((field, _)) = self.number

@@ -11,6 +11,7 @@
 //! waits for memory before it starts on the next key; one that need not guess works on several keys at a time.
 
 use crate::Ordinal;
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Slots of a line, 64 bytes, which a look-up compares at once.
@@ -19,6 +20,7 @@ const LINE_SLOTS: usize = 16;
 const PAGE_SLOTS: usize = 256;
 /// Pages under one pointer of the top level.
 const CHUNK_PAGES: usize = 16;
+const CHUNK_SLOTS: usize = CHUNK_PAGES * PAGE_SLOTS;
 
 /// Ordinals are below 2^29.
 const ORDINAL_BITS_MAX: u32 = 29;
@@ -50,6 +52,31 @@ pub(crate) struct Slots {
     ordinal_bits: u32,
 }
 
+type Hashed = (u64, Ordinal);
+
+/// Takes ordinals with their hashes while a table is built, apart by where they belong.
+pub(crate) struct Scatter<'s> {
+    slots: &'s Slots,
+    segments: Vec<Vec<Hashed>>,
+}
+
+impl Scatter<'_> {
+    /// Takes one.
+    #[inline]
+    pub(crate) fn put(&mut self, hash: u64, ordinal: Ordinal) {
+        self.segments[self.slots.home(hash) / CHUNK_SLOTS].push((hash, ordinal));
+    }
+}
+
+/// A part of a table that is being built.
+struct Segment {
+    chunk: Chunk,
+    count: usize,
+    /// What finds its place in the segments behind only.
+    behind: Vec<Hashed>,
+    duplicates: Vec<(Ordinal, Ordinal)>,
+}
+
 /// Slot and ordinal by which a search ended.
 enum Found {
     At(usize, Ordinal),
@@ -63,7 +90,7 @@ impl Slots {
         let empty = Arc::new(Page([[EMPTY; LINE_SLOTS]; PAGE_SLOTS / LINE_SLOTS]));
         let chunk: Arc<Chunk> = Arc::new(std::array::from_fn(|_| empty.clone()));
         Self {
-            chunks: vec![chunk; slots.div_ceil(PAGE_SLOTS * CHUNK_PAGES)],
+            chunks: vec![chunk; slots.div_ceil(CHUNK_SLOTS)],
             slots,
             count: 0,
             ordinal_bits: (last.checked_ilog2().map_or(0, |log| log + 1) + 1).min(ORDINAL_BITS_MAX),
@@ -87,50 +114,109 @@ impl Slots {
         slot & ((1 << self.ordinal_bits) - 1)
     }
 
-    /// From pairs of hash and ordinal. `same_key` says for two ordinals of equal hash whether their keys are equal too;
-    /// the later one is then left out, and both are given to `duplicate`.
-    pub(crate) fn build(
-        pairs: &[(u64, Ordinal)],
-        mut same_key: impl FnMut(Ordinal, Ordinal) -> bool,
+    /// Of `count` ordinals, of which `last` is the largest. `hash` gives those of a run with their hashes; runs ascend.
+    /// `same_key` says for two ordinals of equal hash whether their keys are equal too; the later one is then left out, and
+    /// both are given to `duplicate`.
+    ///
+    /// The table is built in segments that fit a cache, on all cores.
+    pub(crate) fn build<R: Sync>(
+        (count, last): (usize, Ordinal),
+        runs: &[R],
+        hash: impl Fn(&R, &mut Scatter<'_>) + Sync,
+        same_key: impl Fn(Ordinal, Ordinal) -> bool + Sync,
         mut duplicate: impl FnMut(Ordinal, Ordinal),
     ) -> Self {
-        let last = pairs.iter().map(|&(_, ordinal)| ordinal).max().unwrap_or(0);
-        let mut built = Self::with_room_for(pairs.len(), last);
-        let mut flat = vec![EMPTY; built.slots];
-        // The other half of each hash, while the table is built, so that few keys need be compared.
-        let mut checks = vec![0u32; built.slots];
-        for &(hash, ordinal) in pairs {
-            let mut at = built.home(hash);
-            let check = hash as u32;
-            loop {
-                let slot = flat[at];
-                if slot == EMPTY {
-                    flat[at] = built.tagged(hash, ordinal);
-                    checks[at] = check;
-                    built.count += 1;
-                    break;
-                }
-                let other = built.ordinal(slot);
-                if checks[at] == check && same_key(other, ordinal) {
-                    duplicate(other, ordinal);
-                    break;
-                }
-                at = if at + 1 == flat.len() { 0 } else { at + 1 };
-            }
-        }
-        let (lines, _) = flat.as_chunks::<LINE_SLOTS>();
-        let (pages, _) = lines.as_chunks();
-        let unused = built.chunks.first().map(|chunk| chunk[0].clone());
-        built.chunks = pages
-            .chunks(CHUNK_PAGES)
-            .map(|pages| {
-                Arc::new(std::array::from_fn(|index| match (pages.get(index), &unused) {
-                    (None, Some(unused)) => unused.clone(),
-                    (page, _) => Arc::new(Page(page.copied().unwrap_or_default())),
-                }))
+        let mut built = Self::with_room_for(count, last);
+        let segments = built.chunks.len();
+        let room = count / segments / runs.len().max(1) * 9 / 8 + 1;
+        let scattered: Vec<Vec<Vec<Hashed>>> = runs
+            .par_iter()
+            .map(|run| {
+                let mut scatter = Scatter {
+                    slots: &built,
+                    segments: (0..segments).map(|_| Vec::with_capacity(room)).collect(),
+                };
+                hash(run, &mut scatter);
+                scatter.segments
             })
             .collect();
+        let made: Vec<Segment> = (0..segments)
+            .into_par_iter()
+            .map(|segment| {
+                let hashed = scattered.iter().flat_map(|run| run[segment].iter());
+                built.segment(segment, hashed, &same_key)
+            })
+            .collect();
+        let mut behind = Vec::new();
+        for (chunk, segment) in built.chunks.iter_mut().zip(made) {
+            *chunk = Arc::new(segment.chunk);
+            built.count += segment.count;
+            behind.extend(segment.behind);
+            for (other, ordinal) in segment.duplicates {
+                duplicate(other, ordinal);
+            }
+        }
+        for (hash, ordinal) in behind {
+            match built.search(hash, |other| same_key(other, ordinal)) {
+                Found::At(_, other) => duplicate(other, ordinal),
+                Found::EmptyAt(at) => {
+                    built.set(at, built.tagged(hash, ordinal));
+                    built.count += 1;
+                }
+            }
+        }
         built
+    }
+
+    /// The slots under one pointer of the top level, built by themselves.
+    fn segment<'h>(
+        &self,
+        segment: usize,
+        hashed: impl Iterator<Item = &'h Hashed>,
+        same_key: impl Fn(Ordinal, Ordinal) -> bool,
+    ) -> Segment {
+        let first = segment * CHUNK_SLOTS;
+        let length = CHUNK_SLOTS.min(self.slots - first);
+        let mut slots = vec![EMPTY; CHUNK_SLOTS];
+        // The other half of each hash, so that few keys need be compared.
+        let mut checks = vec![0u32; length];
+        let (mut count, mut behind, mut duplicates) = (0, Vec::new(), Vec::new());
+        for &(hash, ordinal) in hashed {
+            let check = hash as u32;
+            let mut at = self.home(hash) - first;
+            loop {
+                if at == length {
+                    behind.push((hash, ordinal));
+                    break;
+                }
+                let slot = slots[at];
+                if slot == EMPTY {
+                    slots[at] = self.tagged(hash, ordinal);
+                    checks[at] = check;
+                    count += 1;
+                    break;
+                }
+                let other = self.ordinal(slot);
+                if checks[at] == check && same_key(other, ordinal) {
+                    duplicates.push((other, ordinal));
+                    break;
+                }
+                at += 1;
+            }
+        }
+        let (lines, _) = slots.as_chunks::<LINE_SLOTS>();
+        let (pages, _) = lines.as_chunks();
+        let unused = self.chunks[segment][0].clone();
+        let page = |index: usize| match pages.get(index) {
+            Some(page) if index * PAGE_SLOTS < length => Arc::new(Page(*page)),
+            _ => unused.clone(),
+        };
+        Segment {
+            chunk: std::array::from_fn(page),
+            count,
+            behind,
+            duplicates,
+        }
     }
 
     /// Number of ordinals in the table.
@@ -317,6 +403,21 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    fn build(
+        pairs: &[(u64, Ordinal)],
+        same_key: impl Fn(Ordinal, Ordinal) -> bool + Sync,
+        duplicate: impl FnMut(Ordinal, Ordinal),
+    ) -> Slots {
+        let last = pairs.iter().map(|&(_, ordinal)| ordinal).max().unwrap_or(0);
+        let runs: Vec<&[(u64, Ordinal)]> = pairs.chunks(1000).collect();
+        let put = |run: &&[(u64, Ordinal)], scatter: &mut Scatter<'_>| {
+            for &(hash, ordinal) in *run {
+                scatter.put(hash, ordinal);
+            }
+        };
+        Slots::build((pairs.len(), last), &runs, put, same_key, duplicate)
+    }
+
     /// Few distinct homes, so that probes run into each other and around the end.
     fn hash(key: u32) -> u64 {
         u64::from(key % 7) * 0x2492_4924_0000_0000 + u64::from(key)
@@ -348,7 +449,7 @@ mod tests {
     fn build_finds_all_and_reports_duplicates() {
         let pairs: Vec<(u64, Ordinal)> = (0..3000).map(|key| (hash(key / 2), key)).collect();
         let mut duplicates = Vec::new();
-        let slots = Slots::build(
+        let slots = build(
             &pairs,
             |a, b| a / 2 == b / 2,
             |a, b| duplicates.push((a, b)),
@@ -364,7 +465,7 @@ mod tests {
         let pairs: Vec<(u64, Ordinal)> = (0..10_000u32)
             .map(|k| (u64::from(k).wrapping_mul(0x9e37_79b9_7f4a_7c15), k))
             .collect();
-        let slots = Slots::build(&pairs, |_, _| false, |_, _| {});
+        let slots = build(&pairs, |_, _| false, |_, _| {});
         let mut changed = slots.clone();
         assert!(changed.remove(pairs[77].0, 77, |o| pairs[o as usize].0));
         let shared = slots

@@ -27,6 +27,7 @@ pub use collections::{ListView, MapView, SetView};
 pub use filter::Filter;
 pub(crate) use object::Raw;
 pub use object::{HollowStr, ObjectView};
+pub(crate) use page::rows;
 pub use state::{Changes, ReadState};
 pub use type_state::TypeState;
 

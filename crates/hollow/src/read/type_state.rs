@@ -80,6 +80,12 @@ impl TypeState {
         (page.populated >> row & 1 != 0).then(|| (page.with(self.layouts.get(page.layout)), row))
     }
 
+    /// The page that an ordinal with a record lies in.
+    #[inline]
+    pub(crate) fn page_of(&self, ordinal: Ordinal) -> Option<PageView<'_>> {
+        self.row(ordinal).map(|(page, _)| page)
+    }
+
     /// Whether there is a record of that ordinal.
     #[inline]
     pub fn is_populated(&self, ordinal: Ordinal) -> bool {
