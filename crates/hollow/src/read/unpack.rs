@@ -3,6 +3,7 @@
 //! The records of a page lie in runs, one in each shard. A run's words are swapped into a buffer at once; then the rows
 //! are taken from there in order and put together anew, with end offsets that count from the start of the page.
 
+use super::layout::Layout;
 use super::page::{PAGE_ROWS, Page, rows};
 use super::snapshot::{Decoder, clear};
 use super::source::{CollectionSource, Column, ObjectSource};
@@ -128,11 +129,105 @@ pub(super) fn object_page(
     zeroed(&mut words, row_bits + (room as usize).div_ceil(8));
     let (row_words, byte_words) = words.split_at_mut(row_bits);
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(byte_words);
+    let target = (layout, &mut *row_words, &mut *bytes);
+    let whole = whole_bytes(source, variable, place, populated, scratch, target)?;
+    let length = match whole {
+        Some(length) => length,
+        None => row_by_row(
+            source,
+            variable,
+            place,
+            populated,
+            scratch,
+            (layout, row_words, bytes),
+        )?,
+    };
+    for &(offset, length, field) in fixed {
+        let to = layout.slots[field].offset as usize;
+        for row in rows(populated & bits::mask(place.rows)) {
+            let from = scratch.at(row, from_bits).1 + offset as usize;
+            let to = row as usize * row_bits + to;
+            if length <= 64 {
+                let value = bits::get(&scratch.records, from, length as u32);
+                bits::or(row_words, to, length as u32, value);
+            } else {
+                copy(&scratch.records, from, row_words, to, length);
+            }
+        }
+    }
+    words.truncate(row_bits + length.div_ceil(8));
+    let made = Page::new(&mut words, populated, end_bits, !variable.is_empty());
+    scratch.words = words;
+    Ok(made)
+}
+
+/// Where a page's variable-length values go: its layout, its rows, its bytes.
+type Target<'t> = (&'t Layout, &'t mut [u64], &'t mut [u8]);
+
+/// Copies the values of the only variable-length field of a page at once, if all bytes between the first and the last belong
+/// to records, as they do in what writers make. Gives the number of bytes.
+fn whole_bytes(
+    source: &ObjectSource<'_>,
+    variable: &[(usize, Column)],
+    place: Place,
+    populated: u64,
+    scratch: &Scratch,
+    (layout, row_words, bytes): Target<'_>,
+) -> Result<Option<usize>> {
+    let ([(field, column)], [run]) = (variable, scratch.runs.as_slice()) else {
+        return Ok(None);
+    };
+    let from_bits = source.row_bits as usize;
+    let first = scratch.starts[0];
+    let slot = layout.slots[*field];
+    let mut at = run.at + column.offset as usize;
+    let mut before = first;
+    let mut ends = [0u64; PAGE_ROWS as usize];
+    for (row, stored_end) in ends.iter_mut().enumerate().take(place.rows as usize) {
+        let stored = bits::get(&scratch.records, at, column.width);
+        let (end, null) = split_end(stored, column.width);
+        if end < before {
+            return Err(source.offsets(run.shard));
+        }
+        if (null || populated >> row & 1 == 0) && end != before {
+            return Ok(None);
+        }
+        *stored_end = (end - first) | u64::from(null) << (slot.width - 1);
+        before = end;
+        at += from_bits;
+    }
+    let length = (before - first) as usize;
+    let all = source.bytes(column, run.shard);
+    let values = all.get(first as usize..before as usize);
+    let (Some(values), Some(target)) = (values, bytes.get_mut(..length)) else {
+        return Err(source.offsets(run.shard));
+    };
+    target.copy_from_slice(values);
+    for row in rows(populated & bits::mask(place.rows)) {
+        let to = row as usize * layout.row_bits as usize + slot.offset as usize;
+        bits::or(row_words, to, u32::from(slot.width), ends[row as usize]);
+    }
+    Ok(Some(length))
+}
+
+/// Copies the variable-length values of a page. Gives the number of bytes.
+fn row_by_row(
+    source: &ObjectSource<'_>,
+    variable: &[(usize, Column)],
+    place: Place,
+    populated: u64,
+    scratch: &mut Scratch,
+    (layout, row_words, bytes): Target<'_>,
+) -> Result<usize> {
+    if variable.is_empty() {
+        return Ok(0);
+    }
+    let from_bits = source.row_bits as usize;
     let mut length = 0;
     for row in 0..place.rows {
         let (run, at) = scratch.at(row, from_bits);
         let is_populated = populated >> row & 1 != 0;
-        let to = row as usize * row_bits;
+        let to = row as usize * layout.row_bits as usize;
         for (index, (field, column)) in variable.iter().enumerate() {
             let stored = bits::get(&scratch.records, at + column.offset as usize, column.width);
             let (end, null) = split_end(stored, column.width);
@@ -154,7 +249,7 @@ pub(super) fn object_page(
                     length += value.len();
                 }
                 let slot = layout.slots[*field];
-                let stored = length as u64 | u64::from(null) << end_bits;
+                let stored = length as u64 | u64::from(null) << (slot.width - 1);
                 bits::or(
                     row_words,
                     to + slot.offset as usize,
@@ -164,23 +259,8 @@ pub(super) fn object_page(
             }
             *start = end;
         }
-        if is_populated {
-            for &(offset, length, field) in fixed {
-                let to = to + layout.slots[field].offset as usize;
-                copy(
-                    &scratch.records,
-                    at + offset as usize,
-                    row_words,
-                    to,
-                    length,
-                );
-            }
-        }
     }
-    words.truncate(row_bits + length.div_ceil(8));
-    let made = Page::new(&mut words, populated, end_bits, !variable.is_empty());
-    scratch.words = words;
-    Ok(made)
+    Ok(length)
 }
 
 /// Copies bits to bits that are zero.
