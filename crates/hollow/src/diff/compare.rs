@@ -9,7 +9,7 @@ use super::pairing::by_mark;
 use super::plan::{FieldPair, Kind, Plan};
 use crate::Ordinal;
 use crate::error::{Error, Result};
-use crate::read::{ObjectView, Raw, TypeState};
+use crate::read::{ObjectView, Raw, SetView, TypeState};
 use crate::sums::MAX_DEPTH;
 use std::ops::Range;
 
@@ -21,6 +21,8 @@ pub(super) struct Comparison<'p, 's> {
     /// too large for records to be met again.
     partners: Vec<Vec<u32>>,
     depth: usize,
+    /// Buffers for the elements of two sets.
+    elements: [Vec<Ordinal>; 2],
     pub(super) nodes: Vec<Node>,
     pub(super) places: Vec<Place>,
 }
@@ -40,7 +42,11 @@ impl<'p, 's> Comparison<'p, 's> {
         const FEW: usize = 1 << 14;
         let room = |state: &TypeState| {
             let count = state.last_ordinal().map_or(0, |last| last as usize + 1);
-            if count <= FEW.max(pairs / 2) { count } else { 0 }
+            if count <= FEW.max(pairs / 2) {
+                count
+            } else {
+                0
+            }
         };
         let partners = plan.types.iter().map(|types| match types.old {
             Some(old) => vec![0; room(old)],
@@ -51,6 +57,7 @@ impl<'p, 's> Comparison<'p, 's> {
             classes: Classes::new(plan),
             plan,
             depth: 0,
+            elements: Default::default(),
             nodes: Vec::new(),
             places: Vec::new(),
         }
@@ -128,17 +135,17 @@ impl<'p, 's> Comparison<'p, 's> {
                 (Some(a), Some(b)) => self.equal_objects(fields, &a, &b),
                 _ => Ok(neither(())),
             },
-            Kind::List(element) => match (old_type.list(old), new_type.list(new)) {
-                (Some(a), Some(b)) => {
-                    Ok(a.len() == b.len() && self.equal_elements(*element, a.iter().zip(b.iter()))?)
+            Kind::List(element) => {
+                match (old_type.list(old), new_type.list(new)) {
+                    (Some(a), Some(b)) => Ok(a.len() == b.len()
+                        && self.equal_elements(*element, a.iter().zip(b.iter()))?),
+                    _ => Ok(neither(())),
                 }
-                _ => Ok(neither(())),
-            },
+            }
             Kind::Set(element) => match (old_type.set(old), new_type.set(new)) {
                 (Some(a), Some(b)) if a.len() == b.len() => {
-                    let (a, b): (Vec<Ordinal>, Vec<Ordinal>) =
-                        (a.iter().collect(), b.iter().collect());
-                    let paired = self.classes.pair(*element, &a, &b)?;
+                    let paired =
+                        self.with_elements(a, b, |this, a, b| this.pair(*element, a, b))?;
                     Ok(paired.removed.is_empty() && paired.added.is_empty())
                 }
                 (Some(_), Some(_)) => Ok(false),
@@ -148,7 +155,7 @@ impl<'p, 's> Comparison<'p, 's> {
                 (Some(a), Some(b)) if a.len() == b.len() => {
                     let (a_keys, a_values): (Vec<_>, Vec<_>) = a.iter().unzip();
                     let (b_keys, b_values): (Vec<_>, Vec<_>) = b.iter().unzip();
-                    let paired = self.classes.pair(*key, &a_keys, &b_keys)?;
+                    let paired = self.pair(*key, &a_keys, &b_keys)?;
                     if !paired.removed.is_empty() || !paired.added.is_empty() {
                         return Ok(false);
                     }
@@ -160,6 +167,46 @@ impl<'p, 's> Comparison<'p, 's> {
             },
             Kind::Whole => Ok(neither(())),
         }
+    }
+
+    /// Hands on the elements of two sets.
+    fn with_elements<T>(
+        &mut self,
+        old: SetView<'_>,
+        new: SetView<'_>,
+        then: impl FnOnce(&mut Self, &[Ordinal], &[Ordinal]) -> Result<T>,
+    ) -> Result<T> {
+        let [mut a, mut b] = std::mem::take(&mut self.elements);
+        a.clear();
+        b.clear();
+        old.append_to(&mut a);
+        new.append_to(&mut b);
+        let outcome = then(self, &a, &b);
+        self.elements = [a, b];
+        outcome
+    }
+
+    /// Pairs equal records of a type, the first of equal ones with the first. Where they are few, nothing is hashed.
+    fn pair(&mut self, of: usize, old: &[Ordinal], new: &[Ordinal]) -> Result<Paired> {
+        const FEW: usize = 4;
+        if old.len() > FEW || new.len() > FEW {
+            return self.classes.pair(of, old, new);
+        }
+        let mut paired = Paired::default();
+        let mut taken = [false; FEW];
+        'new: for (position, &new) in new.iter().enumerate() {
+            for (partner, &old) in old.iter().enumerate() {
+                if !taken[partner] && self.equal(Records { of, old, new })? {
+                    taken[partner] = true;
+                    paired.both.push((partner, position));
+                    continue 'new;
+                }
+            }
+            paired.added.push(position);
+        }
+        let alone = (0..old.len()).filter(|&position| !taken[position]);
+        paired.removed.extend(alone);
+        Ok(paired)
     }
 
     fn equal_elements(
@@ -255,8 +302,9 @@ impl<'p, 's> Comparison<'p, 's> {
                 }
                 Kind::Set(element) => {
                     if let (Some(a), Some(b)) = (old_type.set(old), new_type.set(new)) {
-                        let (a, b): (Vec<_>, Vec<_>) = (a.iter().collect(), b.iter().collect());
-                        return self.elements(at, *element, &a, &b, None);
+                        return self.with_elements(a, b, |this, a, b| {
+                            this.elements(at, *element, a, b, None)
+                        });
                     }
                 }
                 Kind::Map(key, value) => {
@@ -353,7 +401,7 @@ impl<'p, 's> Comparison<'p, 's> {
             both,
             removed,
             added,
-        } = self.classes.pair(element, old, new)?;
+        } = self.pair(element, old, new)?;
         if removed.is_empty() && added.is_empty() {
             if let (Some(lists), false) = (lists, both.is_sorted()) {
                 self.place(at, lists.old, lists.new);
@@ -366,9 +414,7 @@ impl<'p, 's> Comparison<'p, 's> {
                 removed
                     .into_iter()
                     .map(|at| (at, key_text(old_key, old[at]))),
-                added
-                    .into_iter()
-                    .map(|at| (at, key_text(new_key, new[at]))),
+                added.into_iter().map(|at| (at, key_text(new_key, new[at]))),
             ),
             (None, Some(_)) => {
                 // What has no key is paired in the order of the lists.
@@ -437,7 +483,7 @@ impl<'p, 's> Comparison<'p, 's> {
             both,
             removed,
             added,
-        } = self.classes.pair(key, &keys(old), &keys(new))?;
+        } = self.pair(key, &keys(old), &keys(new))?;
         let node = |ordinal: Ordinal, is_new: bool| Node {
             parent: at,
             segment: Segment::Entry {

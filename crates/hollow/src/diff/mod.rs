@@ -156,13 +156,15 @@ pub fn diff_by(
                 nodes: comparison.nodes,
                 places: comparison.places,
             });
-            let changed = changed.into_iter().map(|(before, after, places)| ChangedRecord {
-                key: new_key.values(after),
-                before,
-                after,
-                found: found.clone(),
-                places,
-            });
+            let changed = changed
+                .into_iter()
+                .map(|(before, after, places)| ChangedRecord {
+                    key: new_key.values(after),
+                    before,
+                    after,
+                    found: found.clone(),
+                    places,
+                });
             Ok(changed.collect())
         })
         .collect::<Result<Vec<Vec<_>>>>()?;

@@ -172,17 +172,22 @@ fn fields(
     let child = |schema: &ObjectSchema, position: usize| {
         number(schema.fields[position].referenced_type.as_deref()?)
     };
-    let both = new.fields.iter().enumerate().map(|(position, field)| FieldPair {
-        old: old.fields.iter().position(|other| other == field),
-        new: Some(position),
-        child: child(new, position),
-    });
-    let gone = old.fields.iter().enumerate().filter_map(|(position, field)| {
-        (!new.fields.contains(field)).then(|| FieldPair {
+    let both = new
+        .fields
+        .iter()
+        .enumerate()
+        .map(|(position, field)| FieldPair {
+            old: old.fields.iter().position(|other| other == field),
+            new: Some(position),
+            child: child(new, position),
+        });
+    let gone = old.fields.iter().enumerate();
+    let gone = gone
+        .filter(|(_, field)| !new.fields.contains(field))
+        .map(|(position, _)| FieldPair {
             old: Some(position),
             new: None,
             child: child(old, position),
-        })
-    });
+        });
     both.chain(gone).collect()
 }

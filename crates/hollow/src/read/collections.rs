@@ -72,6 +72,11 @@ impl<'a> SetView<'a> {
         self.buckets().map(|(_, element)| element)
     }
 
+    /// Appends the elements in the order of their buckets: faster than [`iter`](Self::iter) for all of them.
+    pub(crate) fn append_to(&self, elements: &mut Vec<Ordinal>) {
+        self.table.append_keys(elements);
+    }
+
     /// The buckets in use and their elements, ascending by bucket.
     pub fn buckets(&self) -> impl Iterator<Item = (u32, Ordinal)> + Clone + use<'a> {
         self.table.buckets().map(|(bucket, key, _)| (bucket, key))
@@ -171,6 +176,22 @@ impl<'a> Table<'a> {
             let (key, value) = self.bucket(bucket)?;
             Some((bucket, key, value))
         })
+    }
+
+    fn append_keys(&self, keys: &mut Vec<Ordinal>) {
+        let layout = self.page.layout;
+        let width = u32::from(layout.elements[0]);
+        let step = layout.element_bits() as usize;
+        let free = bits::mask(width);
+        let mut at = layout.row_bits as usize * 64 + self.start as usize * step;
+        keys.reserve(self.size as usize);
+        for _ in 0..self.count {
+            let key = bits::get(self.page.words, at, width);
+            if key != free {
+                keys.push(key as Ordinal);
+            }
+            at += step;
+        }
     }
 
     fn find(&self, key: Ordinal) -> Option<Ordinal> {
