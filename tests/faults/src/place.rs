@@ -1,0 +1,219 @@
+//! Where log, store and registry are, and a producer over them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use blobstore::{BlobStore, DirectoryStore, S3Credentials, S3Options, S3Store};
+use changelog::{ChangeLog, KafkaLog, KafkaOptions};
+use dataset::{Abort, PublisherOptions, Snapshots, StepHook};
+use ingest::avro::AvroSchema;
+use ingest::{
+    Components, DatasetSpec, DirectorySchemas, IncrementalProducer, ProducerOptions, SchemaSource,
+    load_specs,
+};
+use registry::embedded::{self, Home};
+use registry::{LogRegistry, Registry};
+use tests_servers::SeaweedFs;
+
+use crate::{FaultyLog, FaultyRegistry, FaultyStore, Gate};
+
+/// What another process has to know to work on the same dataset.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub dir: PathBuf,
+    pub dataset: String,
+    /// Kafka's bootstrap address and the bucket's URL; the embedded log and a directory where there is none.
+    pub real: Option<(String, String)>,
+}
+
+impl Place {
+    /// As one word, for an environment variable.
+    pub fn to_text(&self) -> String {
+        let (bootstrap, bucket) = self.real.clone().unwrap_or_default();
+        format!(
+            "{}|{}|{bootstrap}|{bucket}",
+            self.dir.display(),
+            self.dataset
+        )
+    }
+
+    pub fn from_text(text: &str) -> Self {
+        let [dir, dataset, bootstrap, bucket] = text.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{text:?} is no place");
+        };
+        Self {
+            dir: dir.into(),
+            dataset: dataset.to_owned(),
+            real: (!bootstrap.is_empty()).then(|| (bootstrap.to_owned(), bucket.to_owned())),
+        }
+    }
+}
+
+const SCHEMA: &str = r#"{"type": "record", "name": "Title", "key": ["id"], "fields": [
+    {"name": "id", "type": "long"},
+    {"name": "name", "type": ["null", "string"], "default": null},
+    {"name": "size", "type": "long"}]}"#;
+
+/// What upstreams write in the middle of the stream: a field more, and another order.
+const NEXT_SCHEMA: &str = r#"{"type": "record", "name": "Title", "key": ["id"], "fields": [
+    {"name": "size", "type": "int"},
+    {"name": "id", "type": "long"},
+    {"name": "note", "type": ["null", "string"], "default": null},
+    {"name": "name", "type": ["null", "string"], "default": null}]}"#;
+
+/// A dataset, its topics, and all that its producer needs.
+pub struct World {
+    pub log: Arc<dyn ChangeLog>,
+    pub store: Arc<dyn BlobStore>,
+    pub registry: Arc<dyn Registry>,
+    pub spec: DatasetSpec,
+    pub schemas: Arc<DirectorySchemas>,
+    /// What upstreams write with: the dataset's schema, and a newer one.
+    pub writers: [Arc<AvroSchema>; 2],
+    /// Decides which of the producer's calls fail.
+    pub gate: Arc<Gate>,
+    /// The producer is stopped at the step of this number from now; never where negative.
+    pub stop_in: Arc<AtomicI64>,
+    pub now_ms: i64,
+    pub records_per_cycle: u64,
+    _home: Option<Home>,
+}
+
+impl World {
+    pub fn open(place: &Place) -> Self {
+        let schemas_dir = place.dir.join("schemas");
+        let spec = write_config(&schemas_dir, &place.dataset);
+        let mut schemas = DirectorySchemas::open(&schemas_dir).unwrap();
+        let next = schemas.add("next", NEXT_SCHEMA).unwrap();
+        let first = Arc::new(AvroSchema::parse(SCHEMA, "titles").unwrap());
+        let (log, store, registry, home) = match &place.real {
+            None => {
+                let home = embedded::open(&place.dir.join("data")).unwrap();
+                let store: Arc<dyn BlobStore> =
+                    Arc::new(DirectoryStore::open(home.blobs_dir()).unwrap());
+                let (log, registry) = (Arc::clone(home.log()), Arc::clone(home.registry()));
+                (log, store, registry, Some(home))
+            }
+            Some((bootstrap, bucket)) => {
+                let log = KafkaLog::connect(KafkaOptions::new(bootstrap)).unwrap();
+                let log: Arc<dyn ChangeLog> = Arc::new(log);
+                let own =
+                    place
+                        .dir
+                        .join(format!("registry-{}-{}", place.dataset, std::process::id()));
+                let registry = LogRegistry::open(Arc::clone(&log), &own).unwrap();
+                (
+                    log,
+                    s3(bucket),
+                    Arc::new(registry) as Arc<dyn Registry>,
+                    None,
+                )
+            }
+        };
+        for topic in spec.topics() {
+            if log.topic(&topic.name).unwrap().is_none() {
+                log.create_topic(&topic).unwrap();
+            }
+        }
+        Self {
+            log,
+            store,
+            registry,
+            spec,
+            schemas: Arc::new(schemas),
+            writers: [first, next],
+            gate: Arc::default(),
+            stop_in: Arc::new(AtomicI64::new(-1)),
+            now_ms: 1_600_000_000_000,
+            records_per_cycle: 1_000_000,
+            _home: home,
+        }
+    }
+
+    /// Opens a producer whose calls go through the gate and which stops where `stop_in` says.
+    pub fn producer(&mut self, owner: &str) -> ingest::Result<IncrementalProducer> {
+        let stop_in = Arc::clone(&self.stop_in);
+        self.producer_with(
+            owner,
+            Arc::new(move |_| match stop_in.fetch_sub(1, Ordering::SeqCst) {
+                0 => Err(Abort),
+                _ => Ok(()),
+            }),
+        )
+    }
+
+    pub fn producer_with(
+        &mut self,
+        owner: &str,
+        hook: StepHook,
+    ) -> ingest::Result<IncrementalProducer> {
+        self.now_ms += 1000;
+        let gate = || Arc::clone(&self.gate);
+        let components = Components {
+            log: Arc::new(FaultyLog(Arc::clone(&self.log), gate())),
+            store: Arc::new(FaultyStore(Arc::clone(&self.store), gate())),
+            registry: Arc::new(FaultyRegistry(Arc::clone(&self.registry), gate())),
+            schemas: Arc::clone(&self.schemas) as Arc<dyn SchemaSource>,
+        };
+        let publisher = PublisherOptions {
+            snapshot_every: 3,
+            snapshots: Snapshots::Inline,
+            confirm_interval_ms: 0,
+            hook: Some(hook),
+            ..PublisherOptions::new(owner)
+        };
+        let options = ProducerOptions {
+            publish_fold_after: 3,
+            records_per_cycle: self.records_per_cycle,
+            ..ProducerOptions::new(publisher)
+        };
+        IncrementalProducer::open(self.spec.clone(), components, options, self.now_ms)
+    }
+
+    pub fn cycle(&mut self, producer: &mut IncrementalProducer) -> ingest::Result<ingest::Ended> {
+        self.now_ms += 1000;
+        producer.cycle(self.now_ms)
+    }
+
+    /// Cycles without faults until everything that was sent is published.
+    pub fn settle(&mut self, producer: &mut IncrementalProducer) {
+        self.gate.clear();
+        self.stop_in.store(-1, Ordering::SeqCst);
+        for _ in 0..60 {
+            let ended = self.cycle(producer).unwrap();
+            assert!(!matches!(ended, ingest::Ended::RolledBack(_)), "{ended:?}");
+            let progress = producer.progress();
+            if progress.pending == 0 && progress.behind == 0 {
+                return;
+            }
+        }
+        panic!("not settled: {:?}", producer.progress());
+    }
+}
+
+/// Writes schema and configuration, and reads them as a process does at its start.
+fn write_config(dir: &Path, dataset: &str) -> DatasetSpec {
+    std::fs::create_dir_all(dir).unwrap();
+    std::fs::write(dir.join("titles.avsc"), SCHEMA).unwrap();
+    let config = dir.join(format!("{dataset}.toml"));
+    let text = format!(
+        "[[dataset]]\nname = \"{dataset}\"\nschema = \"titles.avsc\"\npartitions = 3\nsource_versions = \"required\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    load_specs(&config, dir).unwrap().remove(0)
+}
+
+fn s3(bucket: &str) -> Arc<dyn BlobStore> {
+    let store = S3Store::new(S3Options {
+        credentials: Some(S3Credentials {
+            access_key: SeaweedFs::ACCESS_KEY.to_owned(),
+            secret_key: SeaweedFs::SECRET_KEY.to_owned(),
+            session_token: None,
+        }),
+        ..S3Options::from_url(bucket).unwrap()
+    })
+    .unwrap();
+    store.create_bucket().unwrap();
+    Arc::new(store)
+}
