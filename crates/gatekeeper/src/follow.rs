@@ -9,14 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use blobstore::BlobStore;
-use dataset::{DatasetName, Subscriber, SubscriberOptions, Version};
-use hollow::Filter;
+use dataset::{DatasetName, Subscriber, Version};
 use registry::{Action, Registry};
 
 use crate::basis::{Basis, Followed};
 use crate::input::Input;
 use crate::inputs::dataset_name;
-use crate::past::newest_basis;
+use crate::past::{newest_announced, newest_basis, tags_alone};
 use crate::{Error, Result};
 
 /// Whom to follow.
@@ -59,17 +58,8 @@ impl Leader {
         store: &Arc<dyn BlobStore>,
         registry: &Arc<dyn Registry>,
     ) -> Result<Self> {
-        let options = SubscriberOptions {
-            filter: Filter::all().only_types::<String>([]),
-            ..SubscriberOptions::default()
-        };
         let mut leader = Self {
-            subscriber: Subscriber::new(
-                follow.dataset.clone(),
-                Arc::clone(store),
-                Arc::clone(registry),
-                options,
-            ),
+            subscriber: tags_alone(&follow.dataset, store, registry),
             holder: output.to_string(),
             registry: Arc::clone(registry),
             leases: BTreeMap::new(),
@@ -94,17 +84,9 @@ impl Leader {
     pub(crate) fn newest(&mut self, clock_ms: i64) -> Result<(Followed, Basis)> {
         let dataset = self.follow.dataset.clone();
         let info = self.registry.dataset(&dataset).map_err(Error::registry)?;
-        // Announced to anybody: a staged rollout is followed too. What is pinned is for readers.
-        let newest = info
-            .as_ref()
-            .and_then(|info| info.announced.values().max().copied());
-        let Some(version) = newest else {
-            return Err(Error::NothingToFollow { dataset });
-        };
+        let version = newest_announced(&dataset, info.as_ref())?;
         self.lease(&dataset, version, clock_ms)?;
-        let moved = self.subscriber.move_to(version).map_err(Error::liveness)?;
-        let tags = moved.after.state().header_tags();
-        let basis = newest_basis(version, tags, info.as_ref())?;
+        let basis = newest_basis(&self.subscriber, version, info.as_ref())?;
         for (&input, &version) in &basis.inputs {
             self.lease(&self.input(input)?, version, clock_ms)?;
         }

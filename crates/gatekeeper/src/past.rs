@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use blobstore::BlobStore;
 use dataset::{DatasetName, Subscriber, SubscriberOptions, Version, View};
-use registry::{Registry, Versions};
+use hollow::Filter;
+use registry::{DatasetInfo, Registry, Versions};
 
 use crate::basis::Basis;
 use crate::inputs::Inputs;
@@ -82,7 +83,11 @@ impl Past {
             return self.version(version);
         }
         let view = self.liveness.refresh().map_err(Error::liveness)?.after;
-        let newest = self.newest_basis(&view)?;
+        let info = self
+            .registry
+            .dataset(&self.output)
+            .map_err(Error::registry)?;
+        let newest = newest_basis(&self.liveness, view.version(), info.as_ref())?;
         match when {
             When::At(at) if at < newest.now_ms => {
                 let (view, basis) = self.version(self.announced_at(at)?)?;
@@ -138,24 +143,82 @@ impl Past {
             selection.to = Version(last.version.0 - 1);
         }
     }
+}
 
-    /// The basis of a version, or of its newest confirmation if it has one.
-    fn newest_basis(&self, view: &View) -> Result<Basis> {
-        let info = self
-            .registry
-            .dataset(&self.output)
-            .map_err(Error::registry)?;
-        newest_basis(view.version(), view.state().header_tags(), info.as_ref())
+impl Basis {
+    /// The newest announced version of an output, whatever is pinned, and what it or its newest
+    /// confirmation rests on. Loads header tags alone.
+    ///
+    /// # Errors
+    /// [`Error::NothingToFollow`] where nothing is announced, [`Error::Liveness`], [`Error::Tag`].
+    pub fn newest(
+        output: &DatasetName,
+        store: &Arc<dyn BlobStore>,
+        registry: &Arc<dyn Registry>,
+    ) -> Result<(Version, Self)> {
+        let info = registry.dataset(output).map_err(Error::registry)?;
+        let version = newest_announced(output, info.as_ref())?;
+        let subscriber = tags_alone(output, store, registry);
+        Ok((version, newest_basis(&subscriber, version, info.as_ref())?))
+    }
+
+    /// What a version of an output rests on. Loads header tags alone.
+    ///
+    /// # Errors
+    /// [`Error::Liveness`] where there is no such version, [`Error::Tag`].
+    pub fn of_version(
+        output: &DatasetName,
+        version: Version,
+        store: &Arc<dyn BlobStore>,
+        registry: &Arc<dyn Registry>,
+    ) -> Result<Self> {
+        let view = tags_alone(output, store, registry).open_at(version);
+        Self::from_tags(
+            version,
+            view.map_err(Error::liveness)?.state().header_tags(),
+        )
     }
 }
 
-/// The basis of a version with these header tags, or of its newest confirmation if it has one.
+/// A subscriber that loads no record.
+pub(crate) fn tags_alone(
+    output: &DatasetName,
+    store: &Arc<dyn BlobStore>,
+    registry: &Arc<dyn Registry>,
+) -> Subscriber {
+    let options = SubscriberOptions {
+        filter: Filter::all().only_types::<String>([]),
+        ..SubscriberOptions::default()
+    };
+    Subscriber::new(
+        output.clone(),
+        Arc::clone(store),
+        Arc::clone(registry),
+        options,
+    )
+}
+
+/// The newest version that is announced to anybody: a staged rollout counts, and what is pinned is for
+/// readers.
+pub(crate) fn newest_announced(
+    dataset: &DatasetName,
+    info: Option<&DatasetInfo>,
+) -> Result<Version> {
+    let newest = info.and_then(|info| info.announced.values().max().copied());
+    newest.ok_or_else(|| Error::NothingToFollow {
+        dataset: dataset.clone(),
+    })
+}
+
+/// The basis of a version, or of its newest confirmation if it has one.
 pub(crate) fn newest_basis(
+    subscriber: &Subscriber,
     version: Version,
-    tags: &std::collections::BTreeMap<String, String>,
-    info: Option<&registry::DatasetInfo>,
+    info: Option<&DatasetInfo>,
 ) -> Result<Basis> {
+    let view = subscriber.move_to(version).map_err(Error::liveness)?.after;
     let confirmation = info.and_then(|info| info.confirmation.as_ref());
     let confirmed = confirmation.filter(|confirmed| confirmed.version == version);
-    Basis::from_tags(version, confirmed.map_or(tags, |confirmed| &confirmed.tags))
+    let tags = confirmed.map_or(view.state().header_tags(), |confirmed| &confirmed.tags);
+    Basis::from_tags(version, tags)
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, dead_letters, demo, diff, emit, evaluate, pin, produce, sample, show, sweep,
-    sweeper, versions, why,
+    completions, dead_letters, demo, diff, emit, evaluate, launches, pin, produce, replay, sample,
+    show, sweep, sweeper, versions, why,
 };
 use crate::connect::{Connected, Deployment, Use};
 use crate::error::Result;
@@ -33,7 +33,9 @@ Examples:
   greenlight status                          every dataset's version, age and dead letters
   greenlight why 'Stranger Things' JP        may it be shown in Japan now; if not, what holds it back
   greenlight show rights 80057281            the record that decided it
-  greenlight diff liveness --from V --to V   what changed between two versions
+  greenlight diff liveness                   what the newest version changed
+  greenlight launches --next 14d             what will go live by itself, and what is held back
+  greenlight replay V                        would today's rules decide the same as they did in version V
 
 Commands work beside a running demo and after it. Exit code 2 means that the command failed.";
 
@@ -117,8 +119,16 @@ pub(crate) enum Command {
     ///
     /// Exit code 0: live; 1: not live; 2: the command failed.
     Why(why::Arguments),
-    /// What changed between two versions of a dataset.
+    /// What differs between two versions of a dataset, or between PROD and a follower with other rules.
+    ///
+    /// Exit code 0: done; 1: something changed that --fail-unless-only does not name; 2: the command failed.
     Diff(diff::Arguments),
+    /// What will go live by itself, and what is held back although its rights begin; the most viewed first.
+    Launches(launches::Arguments),
+    /// Evaluate a past version again: with today's rules, with its own, or with a record that was otherwise.
+    ///
+    /// Exit code 0: identical; 1: not; 2: the command failed.
+    Replay(replay::Arguments),
     /// Emit change records from JSON Lines, checked before they are sent.
     ///
     /// Exit code 0: every line is durable in the topic; 1: some were refused; 2: the command failed.

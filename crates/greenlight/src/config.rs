@@ -96,9 +96,14 @@ impl Config {
         Ok(Self {
             datasets: ingest::load_specs(&files.datasets, &files.schemas)?,
             schemas: DirectorySchemas::open(&files.schemas)?,
-            rules: complete(&files.rules, &load(&files.rules)?)?,
+            rules: rules(&files.rules)?,
         })
     }
+}
+
+/// The rules in a file, complete.
+pub(crate) fn rules(path: &Path) -> Result<Configuration> {
+    complete(path, &load(path)?)
 }
 
 fn complete(path: &Path, rules: &Configuration) -> Result<Configuration> {

@@ -20,6 +20,23 @@ pub(crate) enum Error {
     UnknownDataset(DatasetName),
     #[error("{0} has no announced version yet")]
     NothingAnnounced(DatasetName),
+    #[error("{0} has one version only: there is nothing to compare")]
+    NoEarlier(DatasetName),
+    #[error("neither of {dataset} and {other} says that it was evaluated from the other")]
+    NoPair {
+        dataset: DatasetName,
+        other: DatasetName,
+    },
+    #[error("{0} holds no verdicts: countries, blockers and videos can't be picked in it")]
+    NotLiveness(DatasetName),
+    #[error("{0} can't follow itself")]
+    FollowsItself(DatasetName),
+    #[error("{0:?} is no input of liveness")]
+    UnknownInput(String),
+    #[error("{0:?} is no record: it must be KEY=JSON or KEY=FILE")]
+    Record(String),
+    #[error("write CSV")]
+    Csv(#[source] csv::Error),
     #[error("{dataset} has no version {version}")]
     UnknownVersion {
         dataset: DatasetName,
@@ -150,6 +167,9 @@ impl Error {
             Self::NothingToSweep(_) => Some("`greenlight sweep --help` shows how".to_owned()),
             Self::NotHeld { held, .. } if !held.is_empty() => Some(format!("held are: {}", held.join(", "))),
             Self::NotHeld { .. } => Some("`greenlight status` shows what is held; it is up to date when the producer has run".to_owned()),
+            Self::FollowsItself(_) => Some("name the dataset to publish with --output, such as preprod/liveness".to_owned()),
+            Self::NoPair { .. } => Some("name the versions with --from and --to".to_owned()),
+            Self::UnknownInput(_) => Some(format!("its inputs are {}", gatekeeper::Input::ALL.map(gatekeeper::Input::name).join(", "))),
             Self::UnknownCountry(_) => Some("countries are ISO 3166-1 alpha-2 codes, such as DE or US".to_owned()),
             Self::UnknownVideo(_) => Some("`greenlight show titles ID` knows the ids; a title must be given whole, as it is in its original language".to_owned()),
             Self::AmbiguousTitle { videos, .. } => {

@@ -11,6 +11,8 @@ mod popularity;
 mod roles;
 mod stop;
 mod sweeping;
+mod titles;
+mod verdicts;
 
 use std::process::ExitCode;
 

@@ -7,9 +7,11 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod emit;
 pub(crate) mod evaluate;
+pub(crate) mod launches;
 pub(crate) mod pin;
 pub(crate) mod produce;
 mod progress;
+pub(crate) mod replay;
 pub(crate) mod sample;
 pub(crate) mod show;
 mod status;
@@ -37,11 +39,13 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Versions(arguments) => versions::run(globals, arguments)?,
         Command::Show(arguments) => show::run(globals, arguments)?,
         Command::Why(arguments) => return why::run(globals, arguments),
-        Command::Diff(arguments) => diff::run(globals, arguments)?,
         Command::Emit(arguments) => return emit::run(globals, arguments).map(exit_code),
         Command::DeadLetters(arguments) => {
             return dead_letters::run(globals, arguments).map(exit_code);
         }
+        Command::Diff(arguments) => return diff::run(globals, arguments),
+        Command::Launches(arguments) => launches::run(globals, arguments)?,
+        Command::Replay(arguments) => return replay::run(globals, arguments),
         Command::Pin(arguments) => pin::pin(globals, arguments)?,
         Command::Unpin(arguments) => pin::unpin(globals, arguments)?,
         Command::Sample(command) => sample::run(command)?,

@@ -13,6 +13,7 @@ use crate::connect::Connected;
 use crate::error::{Error, Result};
 use crate::origins::{self, Origins};
 use crate::output::{self, Instant};
+use crate::titles::one_video;
 
 /// Arguments of `greenlight why`.
 #[derive(Debug, Args)]
@@ -76,14 +77,7 @@ fn video(explainer: &Explainer, text: &str) -> Result<i64> {
     {
         return Ok(id);
     }
-    match explainer.inputs().videos_titled(text).as_slice() {
-        [video] => Ok(*video),
-        [] => Err(Error::UnknownVideo(text.to_owned())),
-        videos => Err(Error::AmbiguousTitle {
-            title: text.to_owned(),
-            videos: videos.to_vec(),
-        }),
-    }
+    one_video(text, &explainer.inputs().videos_titled(text))
 }
 
 /// Adds to each input record where it came from.

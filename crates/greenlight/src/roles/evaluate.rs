@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gatekeeper::{CycleEnd, Gatekeeper, GatekeeperOptions};
+use gatekeeper::{CycleEnd, Follow, Gatekeeper, GatekeeperOptions};
 use registry::{DatasetName, Version};
 use serde::Deserialize;
 
@@ -11,9 +11,10 @@ use super::metrics;
 use super::settings::{self, Cycles, Process};
 use super::worker::{Cycled, Duty, Work};
 use crate::cli::Globals;
+use crate::commands::evaluate::Arguments;
 use crate::config;
 use crate::connect::{Connected, Text, Use};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The revision of the code, as states record it.
 pub(crate) const CODE_REVISION: &str =
@@ -26,9 +27,13 @@ struct File {
     process: Process,
     #[serde(default)]
     cycles: Cycles,
-    /// The dataset to publish; the inputs are of its environment.
+    /// The dataset to publish; the inputs are of its environment, unless it follows another.
     #[serde(default = "output")]
     output: String,
+    /// The output whose inputs and instants to use.
+    follow: Option<String>,
+    /// The rules; default: the deployment's.
+    rules: Option<Text>,
 }
 
 fn output() -> String {
@@ -36,15 +41,27 @@ fn output() -> String {
 }
 
 /// Runs the gatekeeper that the file asks for.
-pub(crate) fn run(globals: &Globals, path: &Path) -> Result<()> {
+pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
+    let path: &Path = &arguments.config;
     let file: File = config::load(path)?;
     let deployment = settings::deployment(globals, path, file.deployment.as_ref())?;
     let connected = Connected::open(&deployment, Use::Run)?;
-    let dataset: DatasetName = file.output.parse()?;
+    let dataset: DatasetName = arguments.output.as_ref().unwrap_or(&file.output).parse()?;
+    let follow = arguments.follow.as_ref().or(file.follow.as_ref());
+    let follow = follow.map(|name| name.parse()).transpose()?;
+    if follow.as_ref() == Some(&dataset) {
+        return Err(Error::FollowsItself(dataset));
+    }
+    let base = path.parent().unwrap_or(Path::new(""));
+    let rules = match (&arguments.rules, &file.rules) {
+        (Some(path), _) => config::rules(path)?,
+        (None, Some(path)) => config::rules(&path.path(base))?,
+        (None, None) => connected.rules.clone(),
+    };
     let options = GatekeeperOptions {
         output: dataset.clone(),
-        follow: None,
-        configuration: connected.rules.clone(),
+        follow: follow.map(Follow::new),
+        configuration: rules,
         code_revision: CODE_REVISION.to_owned(),
         publisher: file.process.publisher(file.cycles.snapshot_every),
     };
@@ -77,7 +94,10 @@ impl Work for Evaluating {
     fn cycle(&mut self, now_ms: i64) -> Result<Cycled> {
         let summary = match self.gatekeeper.cycle(now_ms) {
             Ok(summary) => summary,
-            Err(error @ gatekeeper::Error::NotAnnounced { .. }) => {
+            Err(
+                error @ (gatekeeper::Error::NotAnnounced { .. }
+                | gatekeeper::Error::NothingToFollow { .. }),
+            ) => {
                 return Ok(Cycled::Waiting(error.to_string()));
             }
             Err(error) => return Err(error.into()),
