@@ -6,6 +6,8 @@ mod bad_input;
 mod commands;
 mod crash;
 mod determinism;
+mod follow;
+mod recorded;
 mod roles;
 mod scenario;
 mod stock_hollow;

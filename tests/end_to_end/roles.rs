@@ -67,7 +67,7 @@ impl Role {
     }
 
     /// Status and body of a page.
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(
             stream,
@@ -93,12 +93,12 @@ impl Role {
             .clone()
     }
 
-    fn wait_for_state(&mut self, dataset: &str, state: &str) {
+    pub(crate) fn wait_for_state(&mut self, dataset: &str, state: &str) {
         let what = format!("{dataset} to be {state}");
         self.wait(&what, |role| role.row(dataset)["state"] == state);
     }
 
-    fn wait(&mut self, what: &str, is_there: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait(&mut self, what: &str, is_there: impl Fn(&Self) -> bool) {
         while !is_there(self) {
             assert!(
                 self.child.try_wait().unwrap().is_none(),
@@ -109,7 +109,7 @@ impl Role {
         }
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let status = std::process::Command::new("kill")
             .args([&format!("-{signal}"), &self.child.id().to_string()])
             .status()
@@ -118,7 +118,7 @@ impl Role {
     }
 
     /// Waits for the end; the exit code and everything it said.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
         self.reader.take().unwrap().join().unwrap();
         (status.code(), self.log())

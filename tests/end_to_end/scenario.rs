@@ -1,4 +1,4 @@
-//! A fortieth of the real catalogue: every record of some titles, all policies and holds, fed in the same rounds.
+//! A part of the real catalogue, a fortieth for most tests: every record of some titles, all policies and holds, fed in the same rounds.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::root;
 
-/// One title in this many is kept.
+/// One title in this many is kept in the small scenario.
 const KEEP_ONE_IN: u64 = 40;
 
 /// A scenario in a directory of its own.
@@ -34,10 +34,19 @@ impl Scenario {
 /// The small scenario, built once for all tests.
 pub(crate) fn small() -> &'static Scenario {
     static SMALL: OnceLock<Scenario> = OnceLock::new();
-    SMALL.get_or_init(build)
+    SMALL.get_or_init(|| {
+        let scenario = cut(KEEP_ONE_IN);
+        assert!(
+            scenario.videos.len() > 50,
+            "{} videos",
+            scenario.videos.len()
+        );
+        scenario
+    })
 }
 
-fn build() -> Scenario {
+/// The catalogue with one title in `keep_one_in`.
+pub(crate) fn cut(keep_one_in: u64) -> Scenario {
     let source = root().join("replay/catalogue");
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("base")).unwrap();
@@ -48,7 +57,7 @@ fn build() -> Scenario {
     let base = manifest["records"]["base"].as_table_mut().unwrap();
     for (topic, records) in base.iter_mut() {
         let name = format!("base/{topic}.jsonl.zst");
-        let kept = filter(&source.join(&name), &dir.path().join(&name));
+        let kept = filter(&source.join(&name), &dir.path().join(&name), keep_one_in);
         if topic == "titles" {
             videos.extend(kept.iter().filter_map(|line| title(line)));
         }
@@ -58,6 +67,7 @@ fn build() -> Scenario {
     let kept = filter(
         &source.join("changes.jsonl.zst"),
         &dir.path().join("changes.jsonl.zst"),
+        keep_one_in,
     );
     let changes = manifest["records"]["changes"].as_table_mut().unwrap();
     for (topic, records) in changes.iter_mut() {
@@ -79,12 +89,6 @@ fn build() -> Scenario {
     }
     manifest.remove("statistics");
     fs::write(dir.path().join("scenario.toml"), manifest.to_string()).unwrap();
-    assert!(
-        videos.len() > 50 && kept.len() > 1_000,
-        "{} videos, {} changes",
-        videos.len(),
-        kept.len()
-    );
     Scenario { dir, videos }
 }
 
@@ -108,14 +112,14 @@ fn title(line: &str) -> Option<u64> {
 }
 
 /// Copies the lines to keep, and returns them.
-fn filter(from: &Path, to: &Path) -> Vec<String> {
+fn filter(from: &Path, to: &Path, keep_one_in: u64) -> Vec<String> {
     let reader = BufReader::new(zstd::Decoder::new(File::open(from).unwrap()).unwrap());
     let mut writer = zstd::Encoder::new(File::create(to).unwrap(), 1).unwrap();
     let mut kept = Vec::new();
     for line in reader.lines() {
         let line = line.unwrap();
         if title(&line).is_none_or(|id| {
-            (id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(KEEP_ONE_IN)
+            (id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(keep_one_in)
         }) {
             writeln!(writer, "{line}").unwrap();
             kept.push(line);
