@@ -22,6 +22,7 @@ const ANNOUNCED_TIMESTAMP: &str = "greenlight_announced_timestamp_seconds";
 const RECORDS: &str = "greenlight_records_total";
 const BEHIND_RECORDS: &str = "greenlight_behind_records";
 const PENDING_KEYS: &str = "greenlight_pending_keys";
+const HELD_SWEEPS: &str = "greenlight_held_sweeps";
 const VIDEOS: &str = "greenlight_videos";
 const PAIRS: &str = "greenlight_pairs";
 const VERDICT_CHANGES: &str = "greenlight_verdict_changes_total";
@@ -108,6 +109,12 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Kind::Gauge,
         Unit::Count,
         "Keys whose newer source version waits to be published",
+    ),
+    (
+        HELD_SWEEPS,
+        Kind::Gauge,
+        Unit::Count,
+        "Sweeps whose deletes wait for an operator",
     ),
     (
         VIDEOS,
@@ -213,6 +220,7 @@ pub(super) fn folded(dataset: &str, progress: &Progress, announced: bool) {
     }
     gauge!(BEHIND_RECORDS, "dataset" => dataset.to_owned()).set(progress.behind as f64);
     gauge!(PENDING_KEYS, "dataset" => dataset.to_owned()).set(progress.pending as f64);
+    gauge!(HELD_SWEEPS, "dataset" => dataset.to_owned()).set(progress.sweeps.held().count() as f64);
     if announced {
         let Phases {
             populate_us,
