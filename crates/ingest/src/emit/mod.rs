@@ -109,6 +109,8 @@ struct State {
     /// Why the first record failed that no flush has told of yet.
     failure: Option<String>,
     closing: bool,
+    /// The thread is gone: in good order, or because a delivery report panicked.
+    ended: bool,
 }
 
 impl Emitter {
@@ -203,6 +205,16 @@ fn now_ms() -> i64 {
     })
 }
 
+/// Tells those who wait that nobody will settle anything any more.
+struct Ended<'a>(&'a Shared);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.settled.notify_all();
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -215,7 +227,8 @@ impl Shared {
             + record.value.as_ref().map_or(0, Vec::len)
             + headers.map(|(n, v)| n.len() + v.len()).sum::<usize>();
         let mut state = self.lock();
-        while state.bytes > 0 && state.bytes + bytes > self.options.bytes_in_flight {
+        while !state.ended && state.bytes > 0 && state.bytes + bytes > self.options.bytes_in_flight
+        {
             state = self
                 .settled
                 .wait(state)
@@ -238,13 +251,15 @@ impl Shared {
         let until = state.next;
         state.wanted = state.wanted.max(until);
         self.work.notify_one();
-        while state.settled < until {
+        while state.settled < until && !state.ended {
             state = self
                 .settled
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        match state.failure.take() {
+        let lost = state.settled < until;
+        let lost = lost.then(|| "the emitter's thread has ended".to_owned());
+        match state.failure.take().or(lost) {
             Some(reason) => Err(Error::Undelivered {
                 topic: self.spec.topic.clone(),
                 failed: state.counts.failed,
@@ -270,6 +285,7 @@ impl Shared {
 
     /// The thread: appends until told to end, and then what is left.
     fn run(&self) {
+        let _ended = Ended(self);
         loop {
             let mut state = self.lock();
             while !self.is_due(&state) {
