@@ -6,7 +6,7 @@ use changelog::NewRecord;
 use serde_json::Value;
 
 use crate::scenario;
-use crate::support::{Demo, NOW, root, text};
+use crate::support::{Demo, root, text};
 
 #[test]
 fn a_record_that_cannot_be_folded_is_told_of_wherever_its_key_is_shown() {
@@ -17,13 +17,13 @@ fn a_record_that_cannot_be_folded_is_told_of_wherever_its_key_is_shown() {
     let before = demo.digest("prod/titles");
 
     // An upstream system emits a newer record of a title that is no Avro, and one of a key that is none.
-    let home = registry::embedded::open(demo.path()).unwrap();
+    let upstream = demo.log();
     let newer = NewRecord::new(0, format!("[{video}]"), "no wire format")
         .with_header("gl-source-version", "4000000000000000");
     let unkeyed =
         NewRecord::new(0, "not a key", "no wire format").with_header("gl-source-version", "1");
-    let places = home.log().append("titles", &[newer, unkeyed]).unwrap();
-    drop(home);
+    let places = upstream.log.append("titles", &[newer, unkeyed]).unwrap();
+    drop(upstream);
     demo.run_once();
 
     assert_eq!(
@@ -104,43 +104,4 @@ fn a_broken_configuration_is_refused_with_file_line_and_what_is_expected() {
         !demo.path().join("log").exists(),
         "refused before anything was made"
     );
-}
-
-#[test]
-fn a_directory_remembers_the_configuration_it_ran_with() {
-    let scenario = scenario::small();
-    let demo = Demo::new(scenario.path());
-    let config = tempfile::tempdir().unwrap();
-    let datasets = fs::read_to_string(root().join("config/datasets.toml")).unwrap();
-    let datasets = datasets.replace(
-        "name = \"holds\"\n",
-        "name = \"holds\"\ntopic = \"legal.holds\"\n",
-    );
-    fs::write(config.path().join("datasets.toml"), datasets).unwrap();
-    fs::copy(
-        root().join("config/rules.toml"),
-        config.path().join("rules.toml"),
-    )
-    .unwrap();
-    let dir = config.path().to_str().unwrap();
-    let scenario = scenario.path().to_str().unwrap();
-    let run = |more: &[&str]| {
-        let args = ["demo", "--once", "--now", NOW, "--scenario", scenario];
-        let output = demo.run(&[args.as_slice(), more].concat());
-        let said = text(&output.stderr);
-        assert!(said.contains("no state is announced of holds"), "{said}");
-    };
-    run(&["--config", dir]);
-
-    // What is emitted there is folded and told of without naming the files again.
-    let home = registry::embedded::open(demo.path()).unwrap();
-    let record = NewRecord::new(0, "[\"H-1\"]", "no wire format");
-    home.log().append("legal.holds", &[record]).unwrap();
-    drop(home);
-    drop(config);
-    run(&[]);
-    let status = demo.json(&["status"]);
-    let dead = &status["dead_letters"];
-    assert_eq!(dead[0]["topic"], "legal.holds", "{status}");
-    assert_eq!(dead[0]["dataset"], "prod/holds", "{status}");
 }

@@ -10,7 +10,7 @@ use gatekeeper::{Basis, Input};
 use registry::embedded::Home;
 use serde_json::Value;
 
-use crate::roles::Role;
+use crate::role::Role;
 use crate::scenario;
 use crate::support::{Demo, text};
 
@@ -43,7 +43,7 @@ fn followers_publish_what_prod_did_and_differ_by_their_rules_alone() {
     .unwrap();
     let rules = rules.to_str().unwrap();
 
-    let keeper = demo.keep_open();
+    let keeper = demo.log();
     let mut producer = Role::start(&demo, PRODUCE, "producer");
     let mut prod = Role::start(&demo, EVALUATE, "gatekeeper");
     producer.wait("readiness", |role| role.get("/health/ready").0 == 200);

@@ -6,10 +6,17 @@ mod bad_input;
 mod commands;
 mod crash;
 mod determinism;
+mod directory;
 mod follow;
 mod recorded;
+mod role;
 mod roles;
 mod scenario;
 mod stock_hollow;
 mod support;
 mod sweeps;
+
+/// The back end of this target: a directory.
+fn servers() -> Option<support::Servers> {
+    None
+}

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
+use changelog::{ChangeLog, KafkaLog, KafkaOptions};
+use registry::embedded::Home;
 use serde_json::Value;
 use tempfile::TempDir;
+use tests_servers::SeaweedFs;
 
 /// The instant at which the tests stop the demo's clock.
 pub(crate) const NOW: &str = "2021-03-08T00:00:00Z";
@@ -19,18 +23,39 @@ pub(crate) fn root() -> PathBuf {
         .unwrap()
 }
 
-/// A demo directory under a temporary one.
+/// Servers of a demo's own.
+pub(crate) struct Servers {
+    /// The cluster with its log.
+    pub(crate) kafka: tests_servers::Kafka,
+    /// The URL of its bucket.
+    pub(crate) bucket: String,
+}
+
+/// A demo in a temporary directory, or on servers.
 pub(crate) struct Demo {
     dir: TempDir,
     scenario: PathBuf,
+    servers: Option<Servers>,
+}
+
+/// The log of a demo, for upstream systems to emit to.
+pub(crate) struct Log {
+    pub(crate) log: Arc<dyn ChangeLog>,
+    _home: Option<Home>,
 }
 
 impl Demo {
-    /// An empty directory, to be filled from `scenario`.
+    /// Nothing yet, to be filled from `scenario`, on the back end of this test target.
     pub(crate) fn new(scenario: &Path) -> Self {
+        Self::on(scenario, crate::servers())
+    }
+
+    /// As [`new`](Self::new), on these servers, or in a directory.
+    pub(crate) fn on(scenario: &Path, servers: Option<Servers>) -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
             scenario: scenario.to_owned(),
+            servers,
         }
     }
 
@@ -39,15 +64,18 @@ impl Demo {
         self.dir.path()
     }
 
-    /// The command `greenlight ARGS --dir DIR --json`.
+    /// The command `greenlight ARGS --json` on the demo's directory or servers.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
-        command
-            .current_dir(root())
-            .args(args)
-            .arg("--json")
-            .arg("--dir")
-            .arg(self.path());
+        command.current_dir(root()).args(args).arg("--json");
+        match &self.servers {
+            None => command.arg("--dir").arg(self.path()),
+            Some(servers) => command
+                .args(["--kafka", &servers.kafka.bootstrap()])
+                .args(["--s3", &servers.bucket])
+                .env("AWS_ACCESS_KEY_ID", SeaweedFs::ACCESS_KEY)
+                .env("AWS_SECRET_ACCESS_KEY", SeaweedFs::SECRET_KEY),
+        };
         command
     }
 
@@ -102,6 +130,15 @@ impl Demo {
             .collect()
     }
 
+    /// As [`run_once`](Self::run_once): what the cycles said, but for how long they took.
+    pub(crate) fn outcomes(&self) -> Vec<Value> {
+        let mut cycles = self.run_once();
+        for cycle in &mut cycles {
+            cycle.as_object_mut().unwrap().remove("phases");
+        }
+        cycles
+    }
+
     /// The digest of a dataset's newest state.
     pub(crate) fn digest(&self, dataset: &str) -> String {
         let datasets = self.json(&["datasets"]);
@@ -116,9 +153,24 @@ impl Demo {
             .to_owned()
     }
 
-    /// Keeps the directory open, so that processes that use it may come and go.
-    pub(crate) fn keep_open(&self) -> registry::embedded::Home {
-        registry::embedded::open(self.path()).unwrap()
+    /// Opens the log. An embedded directory stays open with it, so that processes that use it may come and go.
+    pub(crate) fn log(&self) -> Log {
+        match &self.servers {
+            None => {
+                let home = registry::embedded::open(self.path()).unwrap();
+                Log {
+                    log: Arc::clone(home.log()),
+                    _home: Some(home),
+                }
+            }
+            Some(servers) => {
+                let options = KafkaOptions::new(&servers.kafka.bootstrap());
+                Log {
+                    log: Arc::new(KafkaLog::connect(options).unwrap()),
+                    _home: None,
+                }
+            }
+        }
     }
 
     /// Where the blobs of a dataset lie.

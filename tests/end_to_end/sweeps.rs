@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::roles::{PRODUCE, Role};
+use crate::role::Role;
+use crate::roles::PRODUCE;
 use crate::scenario;
 use crate::support::{Demo, text};
 
@@ -63,7 +64,7 @@ fn a_sweep_is_compared_sent_held_and_confirmed() {
     );
     assert_eq!(dry["held"], json!(before > 0));
 
-    let home = demo.keep_open();
+    let home = demo.log();
     let role = Role::start(&demo, PRODUCE, "producer");
     let done = demo.json(&sweep);
     let done = &done["sweeps"][0];

@@ -42,11 +42,11 @@ Commands work beside a running demo and after it. Exit code 2 means that the com
 /// Where a command works and how it prints.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Globals {
-    /// The directory with the log, the registry and the blobs [default: data]
+    /// The directory with everything embedded: log, registry, blobs [default: data]
     #[arg(long, global = true, env = "GREENLIGHT_DIR", value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 
-    /// The file that says where log, blob store, registry and schemas are; default: all in the directory.
+    /// The file that says where log, blob store, registry and schemas are (see config/deployment.toml).
     #[arg(
         long,
         global = true,
@@ -54,6 +54,15 @@ pub(crate) struct Globals {
         value_name = "FILE"
     )]
     pub(crate) deployment: Option<PathBuf>,
+
+    /// The Kafka cluster with log and registry, instead of a directory.
+    #[arg(long, global = true, value_name = "BOOTSTRAP")]
+    pub(crate) kafka: Option<String>,
+
+    /// The bucket with the blobs: s3://BUCKET/PREFIX on AWS, http(s)://HOST:PORT/BUCKET/PREFIX elsewhere; keys from the
+    /// environment as AWS's own tools take them.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) s3: Option<String>,
 
     /// Print JSON for programs instead of tables for people (field names are stable; see docs/cli.md).
     #[arg(long, global = true)]
@@ -72,15 +81,20 @@ impl Globals {
             Some(file) => Deployment::load(file)?,
             None => Deployment::default(),
         };
-        if let Some(dir) = &self.dir {
-            deployment.directory = Some(dir.clone());
+        match (&self.kafka, &self.dir) {
+            (Some(bootstrap), _) => deployment.on_kafka(bootstrap),
+            (None, Some(dir)) => deployment.in_directory(dir),
+            (None, None) => {}
+        }
+        if let Some(url) = &self.s3 {
+            deployment.on_s3(url)?;
         }
         Ok(deployment)
     }
 
     /// Connects to a deployment in which something has run before.
     pub(crate) fn connect(&self) -> Result<Connected> {
-        Connected::open(&self.deployment()?, Use::Look)
+        Connected::open(&self.deployment()?, &Use::Look)
     }
 }
 

@@ -4,19 +4,25 @@
 //! as it does on servers.
 
 mod deployment;
+mod file;
 mod text;
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use blobstore::{BlobStore, DirectoryStore};
-use changelog::ChangeLog;
+use blobstore::{BlobStore, DirectoryStore, ReplicatedStore, S3Store};
+use changelog::{ChangeLog, KafkaLog, KafkaOptions};
 use dataset::{Subscriber, SubscriberOptions};
-use ingest::{DatasetSpec, SchemaSource};
+use ingest::{DatasetSpec, RegistrySchemas, SchemaSource};
 use liveness::Configuration;
 use registry::embedded::{self, Role};
-use registry::{DatasetInfo, DatasetName, Registry, Scope, Version};
+use registry::{DatasetInfo, DatasetName, LogRegistry, Registry, Scope, Version};
+use serde::Serialize;
+use tempfile::TempDir;
+
+use deployment::{BlobPlace, LogPlace};
 
 pub(crate) use deployment::Deployment;
 pub(crate) use text::Text;
@@ -25,12 +31,14 @@ use crate::config::{Config, ConfigFiles};
 use crate::error::{Error, Result};
 
 /// What somebody connects for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
     /// To ask: something must be there already.
     Look,
-    /// To run a role: what is missing is made.
-    Run,
+    /// To run a role under this name: what is missing is made.
+    Run(String),
+    /// To run the demo: even the bucket is made.
+    Demo,
 }
 
 /// An open deployment. Dropping it ends the ownership of an embedded directory; nothing taken from it may be used after that.
@@ -47,44 +55,127 @@ pub(crate) struct Connected {
     pub(crate) specs: Vec<DatasetSpec>,
     /// The rules.
     pub(crate) rules: Configuration,
-    /// Last, so that the directory is free only when nothing above uses it any more.
-    home: embedded::Home,
+    /// Where log and blobs are, for people.
+    pub(crate) place: Place,
+    /// The directory for what this process keeps on its own machine.
+    pub(crate) local: PathBuf,
+    /// Last, so that a directory is free only when nothing above uses it any more.
+    base: Base,
+}
+
+/// Where log and blobs are, for people.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Place {
+    /// The embedded directory, if there is one.
+    pub(crate) directory: Option<PathBuf>,
+    /// The log: a directory, or the brokers.
+    pub(crate) log: String,
+    /// The blobs: a directory, or a bucket's URL.
+    pub(crate) blobs: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.directory {
+            Some(directory) => write!(f, "{}", directory.display()),
+            None => write!(f, "{} and {}", self.log, self.blobs),
+        }
+    }
+}
+
+/// What log and registry stand on.
+enum Base {
+    /// The embedded directory.
+    Directory(embedded::Home),
+    /// A cluster, and the directory of a checkpoint that nobody needs afterwards.
+    Kafka {
+        log: Arc<KafkaLog>,
+        _scratch: Option<TempDir>,
+    },
 }
 
 impl Connected {
     /// Connects to a deployment.
-    pub(crate) fn open(deployment: &Deployment, purpose: Use) -> Result<Self> {
-        let dir = deployment.directory();
-        if purpose == Use::Look && !dir.join("log").is_dir() {
-            return Err(Error::NoData(dir.to_owned()));
-        }
-        let files = match &deployment.config {
-            Some(files) => Some(files.clone()),
-            None => ConfigFiles::remembered(dir),
+    pub(crate) fn open(deployment: &Deployment, purpose: &Use) -> Result<Self> {
+        let files = match (&deployment.config, deployment.directory()) {
+            (Some(files), _) => Some(files.clone()),
+            (None, Some(dir)) => ConfigFiles::remembered(dir),
+            (None, None) => None,
         };
         // Before anything is made: a mistake in it must leave no trace.
         let config = match &files {
             Some(files) => Config::load(files)?,
             None => Config::embedded()?,
         };
-        let home = embedded::open(dir)?;
-        if let Some(files) = files.filter(|_| purpose == Use::Run && home.role() == Role::Owner) {
-            files.remember(dir)?;
-        }
+        let schemas: Arc<dyn SchemaSource> = match &deployment.schemas {
+            Some(options) => {
+                let mut options = options.clone();
+                options.register |= *purpose == Use::Demo;
+                Arc::new(RegistrySchemas::new(options)?)
+            }
+            None => Arc::new(config.schemas),
+        };
+        let blobs = deployment.blobs()?;
+        let (log, registry, base): (Arc<dyn ChangeLog>, Arc<dyn Registry>, Base) =
+            match &deployment.log {
+                LogPlace::Directory(dir) => {
+                    if *purpose == Use::Look && !dir.join("log").is_dir() {
+                        return Err(Error::NoData(dir.clone()));
+                    }
+                    let home = embedded::open(dir)?;
+                    if let Some(files) =
+                        files.filter(|_| *purpose != Use::Look && home.role() == Role::Owner)
+                    {
+                        files.remember(dir)?;
+                    }
+                    (
+                        Arc::clone(home.log()),
+                        Arc::clone(home.registry()),
+                        Base::Directory(home),
+                    )
+                }
+                LogPlace::Kafka {
+                    options,
+                    checkpoint,
+                } => {
+                    let (log, registry, base) = on_kafka(options, checkpoint.as_deref(), purpose)?;
+                    (log, registry, base)
+                }
+            };
+        let place = Place {
+            directory: deployment.directory().map(Path::to_owned),
+            log: match &deployment.log {
+                LogPlace::Directory(dir) => dir.display().to_string(),
+                LogPlace::Kafka { options, .. } => options.bootstrap.clone(),
+            },
+            blobs: match &blobs {
+                BlobPlace::Directory(dir) => dir.display().to_string(),
+                BlobPlace::S3 { primary, .. } => primary.url(),
+            },
+        };
         Ok(Self {
-            log: Arc::clone(home.log()),
-            store: Arc::new(DirectoryStore::open(home.blobs_dir())?),
-            registry: Arc::clone(home.registry()),
-            schemas: Arc::new(config.schemas),
+            log,
+            store: store(blobs, purpose)?,
+            registry,
+            schemas,
             specs: config.datasets,
             rules: config.rules,
-            home,
+            place,
+            local: deployment.local().to_owned(),
+            base,
         })
     }
 
     /// Whether another process owns the embedded directory.
     pub(crate) fn is_client(&self) -> bool {
-        self.home.role() == Role::Client
+        matches!(&self.base, Base::Directory(home) if home.role() == Role::Client)
+    }
+
+    /// Makes calls that wait for an unreachable cluster fail, now and later.
+    pub(crate) fn close(&self) {
+        if let Base::Kafka { log, .. } = &self.base {
+            log.close();
+        }
     }
 
     /// Fails where another process served the embedded directory and is gone.
@@ -93,24 +184,20 @@ impl Connected {
             return Ok(());
         }
         match self.registry.datasets() {
-            Err(error) if error.is_owner_gone() => {
-                Err(Error::OwnerGone(self.directory().to_owned()))
-            }
+            Err(error) if error.is_owner_gone() => Err(Error::OwnerGone(self.place.to_string())),
             _ => Ok(()),
         }
     }
 
-    /// The embedded directory.
-    pub(crate) fn directory(&self) -> &Path {
-        self.home.dir()
-    }
-
     /// The process that owns the embedded directory; `None` where this process opened it itself.
     pub(crate) fn owner_pid(&self) -> Option<u32> {
-        if !self.is_client() {
+        let Base::Directory(home) = &self.base else {
+            return None;
+        };
+        if home.role() == Role::Owner {
             return None;
         }
-        std::fs::read_to_string(self.home.dir().join("greenlight.lock"))
+        std::fs::read_to_string(home.dir().join("greenlight.lock"))
             .ok()?
             .trim()
             .parse()
@@ -160,6 +247,60 @@ impl Connected {
                 Some(latest) => Ok(latest.version),
                 None => Err(Error::NothingAnnounced(name.clone())),
             },
+        }
+    }
+}
+
+/// The log on a cluster, and an instance of the registry over it.
+fn on_kafka(
+    options: &KafkaOptions,
+    checkpoint: Option<&Path>,
+    purpose: &Use,
+) -> Result<(Arc<KafkaLog>, Arc<LogRegistry>, Base)> {
+    let log = Arc::new(KafkaLog::connect(options.clone())?);
+    if *purpose == Use::Look && log.topic(registry::COMMANDS_TOPIC)?.is_none() {
+        return Err(Error::NothingRan(options.bootstrap.clone()));
+    }
+    let scratch = |error| Error::Scratch(error);
+    let (dir, kept) = match (checkpoint, purpose) {
+        (Some(checkpoint), Use::Run(name)) => {
+            let dir = checkpoint.join(name);
+            std::fs::create_dir_all(&dir).map_err(scratch)?;
+            (dir, None)
+        }
+        _ => {
+            let dir = tempfile::tempdir().map_err(scratch)?;
+            (dir.path().to_owned(), Some(dir))
+        }
+    };
+    let registry = LogRegistry::open(Arc::clone(&log) as Arc<dyn ChangeLog>, &dir)?;
+    let base = Base::Kafka {
+        log: Arc::clone(&log),
+        _scratch: kept,
+    };
+    Ok((log, Arc::new(registry), base))
+}
+
+/// The blob store. Whoever writes finds out first whether it keeps its promises.
+fn store(place: BlobPlace, purpose: &Use) -> Result<Arc<dyn BlobStore>> {
+    match place {
+        BlobPlace::Directory(dir) => Ok(Arc::new(DirectoryStore::open(&dir)?)),
+        BlobPlace::S3 { primary, copies } => {
+            let primary = S3Store::new(*primary)?;
+            if *purpose == Use::Demo {
+                primary.create_bucket()?;
+            }
+            if *purpose != Use::Look {
+                primary.check()?;
+            }
+            if copies.is_empty() {
+                return Ok(Arc::new(primary));
+            }
+            let copies = copies
+                .into_iter()
+                .map(|copy| Ok(Arc::new(S3Store::new(copy)?) as Arc<dyn BlobStore>))
+                .collect::<Result<Vec<_>>>()?;
+            Ok(Arc::new(ReplicatedStore::new(Arc::new(primary), copies)))
         }
     }
 }

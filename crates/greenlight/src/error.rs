@@ -16,6 +16,10 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 pub(crate) enum Error {
     #[error("there is no data in {}", .0.display())]
     NoData(PathBuf),
+    #[error("nothing has run on {0} yet")]
+    NothingRan(String),
+    #[error("the log is on Kafka, but nothing says where the blobs are")]
+    NoBlobs,
     #[error("there is no dataset {0}")]
     UnknownDataset(DatasetName),
     #[error("{0} has no announced version yet")]
@@ -70,8 +74,10 @@ pub(crate) enum Error {
     UnknownVideo(String),
     #[error("{} videos have the title {title:?}", videos.len())]
     AmbiguousTitle { title: String, videos: Vec<i64> },
-    #[error("process {} owns {}", owner.map_or("(of unknown id)".to_owned(), |pid| pid.to_string()), dir.display())]
-    Owned { dir: PathBuf, owner: Option<u32> },
+    #[error("process {} owns {dir}", owner.map_or("(of unknown id)".to_owned(), |pid| pid.to_string()))]
+    Owned { dir: String, owner: Option<u32> },
+    #[error("make a directory for the registry's checkpoint")]
+    Scratch(#[source] io::Error),
     #[error("{}{}: {message}", path.display(), line.map_or(String::new(), |line| format!(":{line}")))]
     Config {
         path: PathBuf,
@@ -99,8 +105,8 @@ pub(crate) enum Error {
     Lost(Vec<String>),
     #[error("told to stop, but the cycles of {} did not end in time", .0.join(", "))]
     Busy(Vec<String>),
-    #[error("the process that owned {} is gone", .0.display())]
-    OwnerGone(PathBuf),
+    #[error("the process that owned {0} is gone")]
+    OwnerGone(String),
     #[error("serve health and metrics at {address}: {source}")]
     Listen { address: String, source: io::Error },
     #[error("set up metrics")]
@@ -156,6 +162,8 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::NoData(_) => Some("run `greenlight demo` first, or name its directory with --dir".to_owned()),
+            Self::NothingRan(_) => Some("`greenlight demo` or `greenlight produce` fills it; check --kafka, or the deployment file".to_owned()),
+            Self::NoBlobs => Some("name a bucket with --s3, or [blobs] in the deployment file".to_owned()),
             Self::Lost(_) => Some("nothing was forked or lost; start this process again to let it stand by for the new owner".to_owned()),
             Self::Busy(_) => Some("their ownership ends by silence, and the next owner goes on where they stood".to_owned()),
             Self::OwnerGone(_) => Some("start this process again: it becomes the owner, or uses the new one".to_owned()),

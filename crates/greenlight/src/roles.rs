@@ -53,10 +53,16 @@ fn run(process: &Process, connected: &Connected, duties: Vec<Duty>) -> Result<()
     }
     stop.set();
     workers.iter().for_each(Worker::interrupt);
-    let deadline = Instant::now() + process.stop_grace();
-    while !workers.iter().all(Worker::is_finished) && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let started = Instant::now();
+    let wait = |until: Duration| {
+        while !workers.iter().all(Worker::is_finished) && started.elapsed() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait(process.stop_grace().mul_f64(0.8));
+    // Whoever still waits for a cluster that does not answer waits in vain.
+    connected.close();
+    wait(process.stop_grace());
     gone?;
     let busy: Vec<String> = workers
         .iter()

@@ -44,7 +44,7 @@ pub(crate) const EVERY: Duration = Duration::from_secs(86_400);
 
 /// Where sweepers remember in a deployment.
 pub(crate) fn state_dir(connected: &Connected) -> PathBuf {
-    connected.directory().join("sweeper")
+    connected.local.join("sweeper")
 }
 
 /// Checks the entries of the file at `path` against the deployment.

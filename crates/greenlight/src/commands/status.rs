@@ -1,12 +1,11 @@
 //! `greenlight status`.
 
-use std::path::PathBuf;
-
 use ingest::sweep::{SweepInfo, SweepStage};
 use registry::{DatasetName, Scope, Version};
 use serde::Serialize;
 
 use crate::cli::Globals;
+use crate::connect::Place;
 use crate::error::Result;
 use crate::output::{self, Instant, duration, grouped, pinnable};
 use crate::sweeping::open_sweeps;
@@ -16,7 +15,8 @@ const DEAD_LETTERS: usize = 20;
 
 #[derive(Serialize)]
 struct Report {
-    directory: PathBuf,
+    #[serde(flatten)]
+    place: Place,
     owner_pid: Option<u32>,
     datasets: Vec<Row>,
     dead_letters: Vec<Dead>,
@@ -56,7 +56,7 @@ pub(crate) fn run(globals: &Globals) -> Result<()> {
         .max()
         .unwrap_or(0);
     let mut report = Report {
-        directory: connected.directory().to_owned(),
+        place: connected.place.clone(),
         owner_pid: connected.owner_pid(),
         datasets: Vec::new(),
         dead_letters: Vec::new(),
@@ -117,15 +117,21 @@ pub(crate) fn run(globals: &Globals) -> Result<()> {
 }
 
 fn print(report: &Report) -> Result<()> {
-    output::print_line(&match report.owner_pid {
-        Some(pid) => format!("{} is owned by process {pid}\n", report.directory.display()),
-        None => format!(
-            "{} is owned by nobody: nothing is running on it\n",
-            report.directory.display()
-        ),
+    let place = &report.place;
+    output::print_line(&match (report.owner_pid, &place.directory) {
+        (Some(pid), _) => format!("{place} is owned by process {pid}\n"),
+        (None, Some(_)) => format!("{place} is owned by nobody: nothing is running on it\n"),
+        (None, None) => format!("log on {}, blobs in {}\n", place.log, place.blobs),
     })?;
     let mut table = output::table(
-        &["dataset", "version", "announced at", "age", "dead letters"],
+        &[
+            "dataset",
+            "version",
+            "announced at",
+            "age",
+            "owner",
+            "dead letters",
+        ],
         &["age", "dead letters"],
     );
     for row in &report.datasets {
@@ -134,6 +140,7 @@ fn print(report: &Report) -> Result<()> {
             pinnable(row.version, row.pinned),
             row.announced_at.map_or(String::new(), |at| at.to_string()),
             row.age_ms.map_or(String::new(), duration),
+            row.owner.clone().unwrap_or_else(|| "nobody".to_owned()),
             grouped(row.dead_letters as u64),
         ]);
     }

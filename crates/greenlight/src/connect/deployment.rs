@@ -1,112 +1,136 @@
-//! Where everything is: a deployment, as a file and flags describe it.
+//! Where everything is: a deployment, as a file and flags describe it together.
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use blobstore::S3Options;
+use changelog::KafkaOptions;
+use ingest::RegistryOptions;
 
-use super::text::Text;
+use super::file;
 use crate::config::{self, ConfigFiles};
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// The directory where nothing names another place.
+const DIRECTORY: &str = "data";
 
 /// Where log, blob store, registry, schemas and configuration are. By default all lie in one directory.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Deployment {
-    /// The embedded directory.
-    pub(crate) directory: Option<PathBuf>,
+    /// The log and the registry.
+    pub(crate) log: LogPlace,
+    /// The blobs; default: in the embedded directory.
+    pub(crate) blobs: Option<BlobPlace>,
+    /// The schema registry; default: a directory of schemas.
+    pub(crate) schemas: Option<RegistryOptions>,
     /// The files with datasets and rules; default: what the directory ran with before, or else those compiled in.
     pub(crate) config: Option<ConfigFiles>,
 }
 
-/// The directory where nothing names another.
-const DIRECTORY: &str = "data";
+/// Where log and registry are.
+#[derive(Clone, Debug)]
+pub(crate) enum LogPlace {
+    /// Embedded in a directory.
+    Directory(PathBuf),
+    /// On a Kafka cluster; each process has its own instance of the registry.
+    Kafka {
+        /// The cluster.
+        options: Box<KafkaOptions>,
+        /// Where instances keep their checkpoints, each in a directory of its process's name; without it they read all
+        /// commands at their start.
+        checkpoint: Option<PathBuf>,
+    },
+}
+
+/// Where blobs are.
+#[derive(Clone, Debug)]
+pub(crate) enum BlobPlace {
+    /// In a directory.
+    Directory(PathBuf),
+    /// In a bucket.
+    S3 {
+        /// The bucket that is written to.
+        primary: Box<S3Options>,
+        /// Copies of it to read from, nearest first.
+        copies: Vec<S3Options>,
+    },
+}
+
+impl Default for Deployment {
+    fn default() -> Self {
+        Self {
+            log: LogPlace::Directory(DIRECTORY.into()),
+            blobs: None,
+            schemas: None,
+            config: None,
+        }
+    }
+}
 
 impl Deployment {
     /// Reads a deployment file. Paths in it are relative to its own directory.
     pub(crate) fn load(path: &Path) -> Result<Self> {
-        let file: File = config::load(path)?;
-        let base = path.parent().unwrap_or(Path::new(""));
-        Ok(Self {
-            directory: file.directory.map(|directory| directory.path(base)),
-            config: file.datasets.map(|datasets| ConfigFiles {
-                datasets: datasets.config.path(base),
-                schemas: datasets.schemas.path(base),
-                rules: datasets.rules.path(base),
-            }),
-        })
+        let file: file::File = config::load(path)?;
+        file.deployment(path)
+    }
+
+    /// Everything in this directory instead, but for the configuration.
+    pub(crate) fn in_directory(&mut self, dir: &Path) {
+        self.log = LogPlace::Directory(dir.to_owned());
+        self.blobs = None;
+        self.schemas = None;
+    }
+
+    /// The log on the Kafka cluster that answers there, with the other settings of the file.
+    pub(crate) fn on_kafka(&mut self, bootstrap: &str) {
+        match &mut self.log {
+            LogPlace::Kafka { options, .. } => bootstrap.clone_into(&mut options.bootstrap),
+            LogPlace::Directory(_) => {
+                self.log = LogPlace::Kafka {
+                    options: Box::new(KafkaOptions::new(bootstrap)),
+                    checkpoint: None,
+                }
+            }
+        }
+    }
+
+    /// The blobs in this bucket, with the credentials and the encryption of the file.
+    pub(crate) fn on_s3(&mut self, url: &str) -> Result<()> {
+        let mut options = S3Options::from_url(url)?;
+        if let Some(BlobPlace::S3 { primary, .. }) = &self.blobs {
+            options.credentials.clone_from(&primary.credentials);
+            options.encryption.clone_from(&primary.encryption);
+        }
+        self.blobs = Some(BlobPlace::S3 {
+            primary: Box::new(options),
+            copies: Vec::new(),
+        });
+        Ok(())
     }
 
     /// The embedded directory.
-    pub(crate) fn directory(&self) -> &Path {
-        self.directory.as_deref().unwrap_or(Path::new(DIRECTORY))
-    }
-}
-
-/// The file as it is written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    directory: Option<Text>,
-    datasets: Option<Datasets>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Datasets {
-    config: Text,
-    schemas: Text,
-    rules: Text,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Error;
-
-    #[test]
-    fn paths_are_relative_to_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("deployment.toml");
-        std::fs::write(
-            &path,
-            "directory = \"${GREENLIGHT_TEST_UNSET:-data}\"\n\
-             [datasets]\nconfig = \"datasets.toml\"\nschemas = \"../schemas\"\nrules = \"/etc/rules.toml\"\n",
-        )
-        .unwrap();
-        let deployment = Deployment::load(&path).unwrap();
-        assert_eq!(deployment.directory(), dir.path().join("data"));
-        let config = deployment.config.unwrap();
-        assert_eq!(config.schemas, dir.path().join("../schemas"));
-        assert_eq!(config.rules, Path::new("/etc/rules.toml"));
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match &self.log {
+            LogPlace::Directory(dir) => Some(dir),
+            LogPlace::Kafka { .. } => None,
+        }
     }
 
-    #[test]
-    fn mistakes_are_refused_with_file_and_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("deployment.toml");
-        for (text, line, words) in [
-            ("directory = 1", 1, "string"),
-            ("\nkafka = \"k:9092\"", 2, "unknown field `kafka`"),
-            ("[datasets]\nconfig = \"d.toml\"\n", 1, "missing field"),
-            (
-                "# here\ndirectory = \"${GREENLIGHT_TEST_UNSET}\"",
-                2,
-                "is not set",
-            ),
-        ] {
-            std::fs::write(&path, text).unwrap();
-            match Deployment::load(&path) {
-                Err(Error::Config {
-                    line: Some(found),
-                    message,
-                    ..
-                }) => {
-                    assert!(
-                        found == line && message.contains(words),
-                        "{text}: {found}: {message}"
-                    );
-                }
-                other => panic!("{text}: {other:?}"),
+    /// The directory for what a process keeps on its own machine.
+    pub(crate) fn local(&self) -> &Path {
+        match &self.log {
+            LogPlace::Directory(dir) => dir,
+            LogPlace::Kafka { checkpoint, .. } => {
+                checkpoint.as_deref().unwrap_or(Path::new(DIRECTORY))
             }
+        }
+    }
+
+    /// Where the blobs are.
+    pub(crate) fn blobs(&self) -> Result<BlobPlace> {
+        match (&self.blobs, &self.log) {
+            (Some(blobs), _) => Ok(blobs.clone()),
+            (None, LogPlace::Directory(dir)) => Ok(BlobPlace::Directory(dir.join("blobs"))),
+            (None, LogPlace::Kafka { .. }) => Err(Error::NoBlobs),
         }
     }
 }

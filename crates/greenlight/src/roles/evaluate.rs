@@ -45,7 +45,7 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
     let path: &Path = &arguments.config;
     let file: File = config::load(path)?;
     let deployment = settings::deployment(globals, path, file.deployment.as_ref())?;
-    let connected = Connected::open(&deployment, Use::Run)?;
+    let connected = Connected::open(&deployment, &Use::Run(file.process.name().to_owned()))?;
     let dataset: DatasetName = arguments.output.as_ref().unwrap_or(&file.output).parse()?;
     let follow = arguments.follow.as_ref().or(file.follow.as_ref());
     let follow = follow.map(|name| name.parse()).transpose()?;

@@ -32,7 +32,7 @@ struct File {
 pub(crate) fn run(globals: &Globals, path: &Path) -> Result<()> {
     let file: File = config::load(path)?;
     let deployment = settings::deployment(globals, path, file.deployment.as_ref())?;
-    let connected = Connected::open(&deployment, Use::Run)?;
+    let connected = Connected::open(&deployment, &Use::Run(file.process.name().to_owned()))?;
     let components = Components {
         log: Arc::clone(&connected.log),
         store: Arc::clone(&connected.store),

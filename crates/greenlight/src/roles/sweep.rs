@@ -33,7 +33,7 @@ struct File {
 pub(crate) fn run(globals: &Globals, path: &Path) -> Result<()> {
     let file: File = config::load(path)?;
     let deployment = settings::deployment(globals, path, file.deployment.as_ref())?;
-    let connected = Connected::open(&deployment, Use::Run)?;
+    let connected = Connected::open(&deployment, &Use::Run(file.process.name().to_owned()))?;
     let base = path.parent().unwrap_or(Path::new(""));
     let state_dir = file
         .state_dir

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use changelog::ChangeLog;
 use greenlight::scenario::{Feeder, Round, Scenario, Topic};
 use ingest::DatasetSpec;
 
 use crate::commands::progress;
+use crate::connect::Connected;
 use crate::error::Result;
 use crate::stop::Stop;
 
@@ -21,21 +21,20 @@ pub(super) struct Feed<'a> {
 }
 
 impl<'a> Feed<'a> {
-    /// Prepares to feed `scenario` to `log`.
-    pub(super) fn new(
-        scenario: &'a Scenario,
-        log: &'a dyn ChangeLog,
-        specs: &[DatasetSpec],
-    ) -> Result<Self> {
-        let topic = |spec: &DatasetSpec| Topic {
-            name: spec.topic.clone(),
-            partitions: spec.partitions,
-            schema: Arc::clone(&spec.schema),
-            schema_id: spec.schema.id(),
+    /// Prepares to feed `scenario` to a log.
+    pub(super) fn new(scenario: &'a Scenario, connected: &'a Connected) -> Result<Self> {
+        let topic = |spec: &DatasetSpec| -> Result<Topic> {
+            Ok(Topic {
+                name: spec.topic.clone(),
+                partitions: spec.partitions,
+                schema: Arc::clone(&spec.schema),
+                schema_id: connected.schemas.id_of(&spec.subject(), &spec.schema)?,
+            })
         };
-        let topics: Vec<Topic> = specs.iter().map(topic).collect();
+        let topics = connected.specs.iter().map(topic);
+        let topics = topics.collect::<Result<Vec<Topic>>>()?;
         Ok(Self {
-            feeder: Feeder::new(scenario, log, &topics)?,
+            feeder: Feeder::new(scenario, connected.log.as_ref(), &topics)?,
             rounds: &scenario.manifest().rounds,
         })
     }

@@ -78,10 +78,10 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
         deployment.config = Some(ConfigFiles::of(config, &arguments.schemas));
     }
     let scenario = Scenario::open(&arguments.scenario)?;
-    let connected = Connected::open(&deployment, Use::Run)?;
+    let connected = Connected::open(&deployment, &Use::Demo)?;
     if connected.is_client() {
         return Err(Error::Owned {
-            dir: connected.directory().to_owned(),
+            dir: connected.place.to_string(),
             owner: connected.owner_pid(),
         });
     }
@@ -105,14 +105,14 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
         output::print_line(&format!(
             "scenario {}, data in {}, clock at {}",
             scenario.manifest().name,
-            connected.directory().display(),
+            connected.place,
             Instant(clock.now_ms())
         ))?;
         output::print_line(
             &"greenlight status, why, show and diff work beside this process; Ctrl-C stops it\n",
         )?;
     }
-    let mut feed = Feed::new(&scenario, connected.log.as_ref(), &connected.specs)?;
+    let mut feed = Feed::new(&scenario, &connected)?;
     // What lies in the log when the producers open is their first state.
     feed.base()?;
     let in_rounds = arguments.once;
