@@ -43,7 +43,7 @@ fn followers_publish_what_prod_did_and_differ_by_their_rules_alone() {
     .unwrap();
     let rules = rules.to_str().unwrap();
 
-    let keeper = demo.log();
+    let keeper = demo.keep_open();
     let mut producer = Role::start(&demo, PRODUCE, "producer");
     let mut prod = Role::start(&demo, EVALUATE, "gatekeeper");
     producer.wait("readiness", |role| role.get("/health/ready").0 == 200);

@@ -84,7 +84,7 @@ fn record() {
     let scenario = scenario::cut(KEEP_ONE_IN);
     let demo = Demo::new(scenario.path());
     demo.run_once();
-    let home = demo.log();
+    let home = demo.keep_open();
     let mut out = zstd::Encoder::new(File::create(path()).unwrap(), 19).unwrap();
     let mut write = |line: Value| writeln!(out, "{line}").unwrap();
     let start = [Position::new(0, 0)];

@@ -153,6 +153,11 @@ impl Demo {
             .to_owned()
     }
 
+    /// Keeps an embedded directory open, so that processes that use it may come and go.
+    pub(crate) fn keep_open(&self) -> Home {
+        registry::embedded::open(self.path()).unwrap()
+    }
+
     /// Opens the log. An embedded directory stays open with it, so that processes that use it may come and go.
     pub(crate) fn log(&self) -> Log {
         match &self.servers {
