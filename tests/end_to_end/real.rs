@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod commands;
+mod compose;
 mod crash;
 #[allow(dead_code, reason = "the embedded target uses the rest")]
 mod role;
