@@ -7,6 +7,7 @@ mod commands;
 mod crash;
 mod determinism;
 mod directory;
+mod emitting;
 mod follow;
 mod recorded;
 mod role;

@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "real/java_emitter.rs"]
+mod java_emitter;
 #[path = "real/schema_registry.rs"]
 mod schema_registry;
 #[path = "real/sweeps.rs"]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tests_servers::Apicurio;
 
 /// One registry for all tests; each has subjects of its own.
-fn registry() -> &'static Apicurio {
+pub(crate) fn registry() -> &'static Apicurio {
     static REGISTRY: OnceLock<Apicurio> = OnceLock::new();
     REGISTRY.get_or_init(|| Apicurio::start().unwrap())
 }
