@@ -3,10 +3,35 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bench_ingest::{Error, Result, transcode};
+use bench_ingest::world::World;
+use bench_ingest::{Error, Result, fold, java, latency, rebuild, transcode};
+use bench_table::Line;
+
+/// A row on a broker.
+type Lines = fn(&World) -> Result<Vec<Line>>;
+
+/// The rows that need a broker, by the names that pick them.
+const ON_KAFKA: &[(&str, Lines)] = &[
+    ("fold", fold::lines),
+    ("java", java::lines),
+    ("rebuild", rebuild::lines),
+    ("latency", latency::lines),
+];
 
 fn main() -> ExitCode {
-    match run() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let ran = match &arguments[..] {
+        [] => run(),
+        // What the row "rebuild" starts.
+        [command, bootstrap] if command == "rebuild" => {
+            World::connect(bootstrap).and_then(|world| rebuild::child(&world))
+        }
+        _ => {
+            eprintln!("bench-ingest takes no arguments; see benches/ingest/run");
+            return ExitCode::FAILURE;
+        }
+    };
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench-ingest: {error}");
@@ -16,11 +41,24 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
+    let picked = std::env::var("GREENLIGHT_BENCH_ROWS").unwrap_or_default();
+    let wants = |name: &str| picked.is_empty() || picked.split(',').any(|p| p.trim() == name);
     let mut lines = Vec::new();
+    let mut report = |found: Vec<Line>| {
+        for line in found {
+            println!("{}", bench_table::print(&line));
+            lines.push(line);
+        }
+    };
     println!("{}", bench_table::heading());
-    for line in transcode::lines()? {
-        println!("{}", bench_table::print(&line));
-        lines.push(line);
+    if wants("transcode") {
+        report(transcode::lines()?);
+    }
+    if ON_KAFKA.iter().any(|(name, _)| wants(name)) {
+        let world = World::start()?;
+        for (_, row) in ON_KAFKA.iter().filter(|(name, _)| wants(name)) {
+            report(row(&world)?);
+        }
     }
     let out = std::env::var("GREENLIGHT_BENCH_OUT").unwrap_or_else(|_| "out/bench".to_owned());
     let path = PathBuf::from(out).join("ingest.tsv");

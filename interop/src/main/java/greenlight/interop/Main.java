@@ -1,6 +1,7 @@
 package greenlight.interop;
 
 import greenlight.interop.bench.Bench;
+import greenlight.interop.bench.IngestBench;
 import java.util.Arrays;
 import java.util.logging.Level;
 import java.util.logging.LogManager;
@@ -16,7 +17,8 @@ public final class Main {
             "  liveness DIR                                                   live pairs of each version, first to last and back",
             "  reach DIR VERSION                                              can a stock consumer get to the version?",
             "  produce DIR [--seed S] [--versions N]                          write a random chain with a stock producer",
-            "  bench                                                          the peer of the benches, driven over stdin");
+            "  bench                                                          the peer of the benches, driven over stdin",
+            "  ingest BOOTSTRAP TOPIC SCHEMA DIR KEYS CYCLES RECORDS          the peer of the ingest bench");
 
     /**
      * Runs one mode.
@@ -38,6 +40,7 @@ public final class Main {
             case "reach" -> Reach.run(rest);
             case "produce" -> Produce.run(rest);
             case "bench" -> Bench.run(rest);
+            case "ingest" -> IngestBench.run(rest);
             default -> {
                 System.err.println(USAGE);
                 System.exit(2);

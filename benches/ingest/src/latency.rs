@@ -1,0 +1,102 @@
+//! From the append of a change to the announcement of the state that holds it, while changes keep coming.
+
+use crate::world::{World, now_ms};
+use crate::{Error, Result, setting};
+use bench_table::Line;
+use blobstore::{S3Credentials, S3Options, S3Store};
+use changelog::{ChangeLog, Position};
+use dataset::Step;
+use ingest::ProducerThread;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tests_servers::SeaweedFs;
+
+const KEYS: u64 = 250_000;
+const PER_SECOND: u64 = 1_000;
+const CADENCE: Duration = Duration::from_millis(100);
+/// Changes come in small groups, as upstreams send them.
+const GROUP: u64 = 10;
+
+/// When which positions were announced.
+type Announced = Vec<(Instant, Vec<Position>)>;
+
+/// Emits changes for a while beside a running producer.
+pub fn lines(world: &World) -> Result<Vec<Line>> {
+    let seconds = setting("GREENLIGHT_BENCH_LATENCY_S", 20);
+    let spec = world.spec("latency")?;
+    let topic = spec.topic.clone();
+    let records = world.records(KEYS)?;
+    world.make_topics(&spec)?;
+    world.fill(&topic, KEYS, |i| records.record(i, 0, 1))?;
+    let clock = Arc::new(OnceLock::new());
+    let announced: Arc<Mutex<Announced>> = Arc::default();
+    let hook = {
+        let (clock, announced, topic) = (Arc::clone(&clock), Arc::clone(&announced), topic.clone());
+        move |step| {
+            if matches!(step, Step::Announced)
+                && let Some(clock) = clock.get()
+            {
+                let clock: &Arc<crate::timed::Clock> = clock;
+                let mut announced = announced.lock().unwrap_or_else(PoisonError::into_inner);
+                announced.push((Instant::now(), clock.positions(&topic)));
+            }
+            Ok(())
+        }
+    };
+    let server = SeaweedFs::start()?;
+    let store = S3Store::new(S3Options {
+        credentials: Some(S3Credentials {
+            access_key: SeaweedFs::ACCESS_KEY.to_owned(),
+            secret_key: SeaweedFs::SECRET_KEY.to_owned(),
+            session_token: None,
+        }),
+        ..S3Options::from_url(&format!("{}/latency", server.endpoint()))?
+    })?;
+    store.create_bucket()?;
+    let mut producing =
+        world.producer(spec, 1_000_000, Some(Arc::new(hook)), Some(Arc::new(store)))?;
+    producing.announce()?;
+    let _ = clock.set(Arc::clone(&producing.clock));
+    let thread = ProducerThread::start(producing.producer, CADENCE, Arc::new(now_ms))?;
+    let mut emitted = Vec::new();
+    let started = Instant::now();
+    for group in 0..seconds * PER_SECOND / GROUP {
+        let due = Duration::from_micros(group * GROUP * 1_000_000 / PER_SECOND);
+        std::thread::sleep(due.saturating_sub(started.elapsed()));
+        // Every record changes something.
+        let changes: Vec<_> = (0..GROUP)
+            .map(|i| records.update((group * GROUP + i) * 10))
+            .collect();
+        let at = Instant::now();
+        let positions = world.log.append(&topic, &changes)?;
+        emitted.extend(positions.into_iter().map(|position| (at, position)));
+    }
+    std::thread::sleep(Duration::from_secs(3));
+    drop(thread.stop()?);
+    let announced = announced.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut latencies: Vec<f64> = Vec::with_capacity(emitted.len());
+    for (at, position) in &emitted {
+        let holds = |positions: &[Position]| {
+            positions
+                .iter()
+                .any(|p| p.partition == position.partition && p.offset > position.offset)
+        };
+        let when = announced.iter().find(|(_, positions)| holds(positions));
+        let (when, _) =
+            when.ok_or_else(|| Error::Wrong(format!("{position:?} was not announced")))?;
+        latencies.push((*when - *at).as_secs_f64() * 1e3);
+    }
+    latencies.sort_by(f64::total_cmp);
+    let line = |name: &str, share: f64| {
+        let at = (latencies.len() as f64 * share) as usize;
+        let value = latencies.get(at).copied().unwrap_or(f64::NAN);
+        Line {
+            row: format!("change to announced state, {name}"),
+            ours: value,
+            peer: value,
+            unit: "ms",
+            goal: 0.0,
+        }
+    };
+    Ok(vec![line("p50", 0.5), line("p99", 0.99)])
+}
