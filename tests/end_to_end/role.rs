@@ -88,7 +88,7 @@ impl Role {
     }
 
     /// How a dataset stands.
-    fn row(&self, dataset: &str) -> Value {
+    pub(crate) fn row(&self, dataset: &str) -> Value {
         let (_, body) = self.get("/health/live");
         let health: Value = serde_json::from_str(&body).unwrap();
         let rows = health["datasets"].as_array().unwrap();

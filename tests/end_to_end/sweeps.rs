@@ -91,6 +91,40 @@ fn a_sweep_is_compared_sent_held_and_confirmed() {
         demo.json(&["show", "holds", "swept"])["record"]["reason"],
         row["reason"]
     );
-    drop(role);
+
+    // The same source by the clock: the second sweep says what the dataset says.
+    let config = demo.path().join("sweeper.toml");
+    let settings = "[process]\nname = \"${GREENLIGHT_NAME}\"\nlisten = \"${GREENLIGHT_LISTEN}\"\n\
+                    [[sweep]]\ndataset = \"holds\"\nevery = \"12h\"\nsource.file.path = \"holds.jsonl\"\n";
+    fs::write(&config, settings).unwrap();
+    let arguments = ["sweeper", "--config", config.to_str().unwrap()];
+    let mut sweeper = Role::start(&demo, &arguments, "sweeper");
+    // The last one was just now.
+    sweeper.wait_for_state("prod/holds", "producing");
+    assert_eq!(sweeper.row("prod/holds")["detail"], Value::Null);
+    sweeper.signal("TERM");
+    let (code, said) = sweeper.end();
+    assert_eq!(code, Some(0), "{said}");
+    fs::remove_dir_all(demo.path().join("sweeper")).unwrap();
+    let mut sweeper = Role::start(&demo, &arguments, "sweeper");
+    sweeper.wait("a sweep", |role| {
+        let detail = role.row("prod/holds")["detail"].to_string();
+        detail.contains("sent 1 rows")
+    });
+    wait("the end of the sweep", &role, || sweeps(&demo).is_empty());
+    assert_eq!(holds(&demo), 1);
+    // Deletes must outlive two sweeps.
+    fs::write(&config, settings.replace("12h", "13h")).unwrap();
+    let mut command = demo.command(&arguments);
+    command
+        .env("GREENLIGHT_NAME", "sweeper")
+        .env("GREENLIGHT_LISTEN", "127.0.0.1:0");
+    let refused = command.output().unwrap();
+    let said = text(&refused.stderr);
+    assert!(
+        said.contains("sweeper.toml:6") && said.contains("delete_retention_ms"),
+        "{said}"
+    );
+    drop((role, sweeper));
     drop(home);
 }
