@@ -71,12 +71,6 @@ fn run() -> Result<()> {
         what: format!("write {}", path.display()),
         source,
     })?;
-    let gated: Vec<_> = lines.iter().filter(|line| line.goal > 0.0).collect();
-    let reached = gated.iter().filter(|line| line.passes()).count();
-    println!(
-        "{reached} of {} goals reached; written to {}",
-        gated.len(),
-        path.display()
-    );
+    println!("{}", bench_table::summary(&path, &lines));
     Ok(())
 }

@@ -89,3 +89,15 @@ pub fn write(path: &Path, lines: &[Line]) -> std::io::Result<()> {
     }
     std::fs::write(path, text)
 }
+
+/// How many of the lines with a goal reach it, and where the table is.
+#[must_use]
+pub fn summary(path: &Path, lines: &[Line]) -> String {
+    let gated = || lines.iter().filter(|line| line.goal > 0.0);
+    format!(
+        "{} of {} goals reached; written to {}",
+        gated().filter(|line| line.passes()).count(),
+        gated().count(),
+        path.display()
+    )
+}
