@@ -130,7 +130,8 @@ impl Folder {
     }
 
     /// Reads on to the marks of all readers, or until `records_max` records are read, and folds what it reads. Sweeps that
-    /// have ended by then delete what they did not find. Dead letters are durable when it returns. `progress` is told how many records were read and how many are left.
+    /// have ended by then delete what they did not find. Dead letters are durable when it returns. `progress` is told how many
+    /// records were read and how many are left.
     pub(super) fn fold(
         &mut self,
         write: &mut WriteState,
