@@ -9,6 +9,8 @@ mod determinism;
 mod directory;
 mod emitting;
 mod follow;
+mod preprod;
+mod readme;
 mod recorded;
 mod role;
 mod roles;

@@ -11,7 +11,7 @@ fn kafka_and_s3_give_the_same_cycles_and_digests_as_a_directory() {
     assert_eq!(real.outcomes(), embedded.outcomes());
     let datasets = embedded.json(&["datasets"]);
     let datasets = datasets["datasets"].as_array().unwrap();
-    assert_eq!(datasets.len(), 11);
+    assert_eq!(datasets.len(), 12);
     for entry in datasets {
         let name = entry["dataset"].as_str().unwrap();
         assert_eq!(real.digest(name), entry["digest"], "{name}");

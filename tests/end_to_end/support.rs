@@ -66,8 +66,15 @@ impl Demo {
 
     /// The command `greenlight ARGS --json` on the demo's directory or servers.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.command_for_people(args);
+        command.arg("--json");
+        command
+    }
+
+    /// The command `greenlight ARGS` on the demo's directory or servers, with tables for people.
+    pub(crate) fn command_for_people(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_greenlight"));
-        command.current_dir(root()).args(args).arg("--json");
+        command.current_dir(root()).args(args);
         match &self.servers {
             None => command.arg("--dir").arg(self.path()),
             Some(servers) => command
@@ -97,14 +104,13 @@ impl Demo {
 
     /// The command `demo --once --now NOW` on the scenario.
     fn once(&self) -> Command {
-        self.command(&[
-            "demo",
-            "--once",
-            "--now",
-            NOW,
-            "--scenario",
-            self.scenario.to_str().unwrap(),
-        ])
+        self.command(&self.once_args())
+    }
+
+    /// The arguments of `demo --once --now NOW` on the scenario.
+    pub(crate) fn once_args(&self) -> [&str; 6] {
+        let scenario = self.scenario.to_str().unwrap();
+        ["demo", "--once", "--now", NOW, "--scenario", scenario]
     }
 
     /// Starts `demo --once --now NOW` and leaves it running.

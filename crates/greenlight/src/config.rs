@@ -106,6 +106,17 @@ pub(crate) fn rules(path: &Path) -> Result<Configuration> {
     complete(path, &load(path)?)
 }
 
+/// Rules that are to be set otherwise than PROD's: those in a file, or `config/preprod/rules.toml` as compiled in.
+pub(crate) fn changed_rules(file: Option<&Path>) -> Result<Configuration> {
+    let embedded = Path::new("config/preprod/rules.toml");
+    let changes: Configuration = match file {
+        Some(path) => load(path)?,
+        None => parse(embedded, include_str!("../../../config/preprod/rules.toml"))?,
+    };
+    complete(file.unwrap_or(embedded), &changes)?;
+    Ok(changes)
+}
+
 fn complete(path: &Path, rules: &Configuration) -> Result<Configuration> {
     rules.complete().map_err(|error| config_error(path, &error))
 }

@@ -1,11 +1,12 @@
 //! `greenlight demo`: the whole system in one process, everything embedded, on the recorded scenario.
 //!
 //! It is the same system that runs on many machines: records go through the log, producers fold them, the gatekeeper reads
-//! what they announce. Only the wiring is here.
+//! what they announce, and a second one follows it with a rule changed. Only the wiring is here.
 
 mod clock;
 mod feed;
 mod live;
+mod preprod;
 mod roles;
 mod rounds;
 mod summary;
@@ -19,9 +20,10 @@ use greenlight::scenario::Scenario;
 use clock::Clock;
 use feed::Feed;
 use roles::Roles;
+use summary::Printer;
 
 use crate::cli::Globals;
-use crate::config::ConfigFiles;
+use crate::config::{self, ConfigFiles};
 use crate::connect::{Connected, Use};
 use crate::error::{Error, Result};
 use crate::output::{self, Instant};
@@ -65,6 +67,10 @@ pub(crate) struct Arguments {
     )]
     pub(crate) schemas: PathBuf,
 
+    /// The rules that PREPROD changes, a file like rules.toml; default: config/preprod/rules.toml as compiled in.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) preprod_rules: Option<PathBuf>,
+
     /// The scenario's directory.
     #[arg(long, value_name = "DIR", default_value = "replay/catalogue")]
     pub(crate) scenario: PathBuf,
@@ -78,6 +84,7 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
         deployment.config = Some(ConfigFiles::of(config, &arguments.schemas));
     }
     let scenario = Scenario::open(&arguments.scenario)?;
+    let changed_rules = config::changed_rules(arguments.preprod_rules.as_deref())?;
     let connected = Connected::open(&deployment, &Use::Demo)?;
     if connected.is_client() {
         return Err(Error::Owned {
@@ -116,11 +123,16 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
     // What lies in the log when the producers open is their first state.
     feed.base()?;
     let in_rounds = arguments.once;
-    let mut roles = Roles::open(&connected, clock, in_rounds)?;
-    let cadence = Duration::from_millis(arguments.cadence_ms);
+    let mut roles = Roles::open(&connected, clock, changed_rules, in_rounds)?;
+    let mut printer = Printer::new(json);
     if in_rounds {
-        rounds::run(&mut roles, &mut feed, json, &stop)
+        rounds::run(&mut roles, &mut feed, &mut printer, &stop)?;
     } else {
-        live::run(&mut roles, &mut feed, cadence, json, &stop)
+        let cadence = Duration::from_millis(arguments.cadence_ms);
+        live::run(&mut roles, &mut feed, cadence, &mut printer, &stop)?;
+    }
+    match printer.preprod {
+        Some(word) if !json => preprod::print_difference(&connected, &roles.output, &word),
+        _ => Ok(()),
     }
 }

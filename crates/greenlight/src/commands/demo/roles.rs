@@ -1,4 +1,4 @@
-//! The roles of the demo: ten producers and a gatekeeper over one log, registry and store.
+//! The roles of the demo: ten producers, a gatekeeper and its follower over one log, registry and store.
 
 use std::sync::Arc;
 use std::thread;
@@ -8,7 +8,11 @@ use dataset::{PublisherOptions, Snapshots};
 use gatekeeper::{Gatekeeper, GatekeeperOptions};
 use ingest::{Components, Ended, IncrementalProducer, ProducerOptions, ProducerThread};
 
+use liveness::Configuration;
+use registry::DatasetName;
+
 use super::clock::Clock;
+use super::preprod::Preprod;
 use crate::commands::progress;
 use crate::connect::Connected;
 use crate::error::{Error, Result};
@@ -20,13 +24,22 @@ const OWNER: &str = "demo";
 /// The roles, opened where they stood.
 pub(super) struct Roles {
     pub(super) clock: Arc<Clock>,
+    /// What the gatekeeper publishes.
+    pub(super) output: DatasetName,
     pub(super) gatekeeper: Gatekeeper,
+    /// The follower, until it gets a thread of its own.
+    pub(super) preprod: Option<Preprod>,
     producers: Vec<IncrementalProducer>,
 }
 
 impl Roles {
-    /// Opens all roles. `reproducible` makes the blobs a function of the cycles alone.
-    pub(super) fn open(connected: &Connected, clock: Clock, reproducible: bool) -> Result<Self> {
+    /// Opens all roles; the follower's rules are PROD's but for `changed_rules`. `reproducible` makes the blobs a function of the cycles alone.
+    pub(super) fn open(
+        connected: &Connected,
+        clock: Clock,
+        changed_rules: Configuration,
+        reproducible: bool,
+    ) -> Result<Self> {
         let components = Components {
             log: Arc::clone(&connected.log),
             store: Arc::clone(&connected.store),
@@ -38,7 +51,7 @@ impl Roles {
         if reproducible {
             options.snapshots = Snapshots::Inline;
         }
-        let bar = progress::steps("opening datasets", connected.specs.len() as u64 + 1);
+        let bar = progress::steps("opening datasets", connected.specs.len() as u64 + 2);
         let mut producers = Vec::new();
         for spec in &connected.specs {
             bar.set_message(format!("opening {}", spec.name));
@@ -52,18 +65,24 @@ impl Roles {
             bar.inc(1);
         }
         bar.set_message("opening liveness");
+        let output: DatasetName = "prod/liveness".parse()?;
+        let publisher = options;
         let options = GatekeeperOptions {
-            output: "prod/liveness".parse()?,
+            output: output.clone(),
             follow: None,
             configuration: connected.rules.clone(),
             code_revision: CODE_REVISION.to_owned(),
-            publisher: options,
+            publisher: publisher.clone(),
         };
         let gatekeeper = Gatekeeper::open(options, &connected.store, &connected.registry, now_ms)?;
+        bar.inc(1);
+        let preprod = Preprod::open(connected, &output, changed_rules, publisher, now_ms)?;
         bar.finish_and_clear();
         Ok(Self {
             clock: Arc::new(clock),
+            output,
             gatekeeper,
+            preprod: Some(preprod),
             producers,
         })
     }

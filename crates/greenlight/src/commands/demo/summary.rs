@@ -3,6 +3,7 @@
 use gatekeeper::{BlockerCount, CycleEnd, CycleSummary, InputStatus, Phases};
 use serde::Serialize;
 
+use super::preprod::Word;
 use crate::error::Result;
 use crate::output::{self, Instant, duration, grouped};
 
@@ -26,6 +27,7 @@ struct Line<'a> {
     records_changed: u64,
     blockers: &'a [BlockerCount],
     phases: Vec<Phase>,
+    preprod: Option<&'a Word>,
 }
 
 #[derive(Serialize)]
@@ -34,16 +36,45 @@ struct Phase {
     ms: f64,
 }
 
-/// Prints one cycle: a JSON line, or a paragraph (a line where nothing changed).
-pub(super) fn print(cycle: u64, summary: &CycleSummary, json: bool) -> Result<()> {
-    if json {
-        print_line(summary)
-    } else {
-        print_paragraph(cycle, summary)
+/// Prints cycles, one after the other.
+pub(super) struct Printer {
+    json: bool,
+    cycles: u64,
+    /// What the follower said last.
+    pub(super) preprod: Option<Word>,
+}
+
+impl Printer {
+    /// Prints JSON lines, or paragraphs.
+    pub(super) fn new(json: bool) -> Self {
+        Self {
+            json,
+            cycles: 0,
+            preprod: None,
+        }
+    }
+
+    /// Prints a cycle (a line where nothing changed), and what the follower has said since the cycle before.
+    pub(super) fn cycle(&mut self, summary: &CycleSummary, said: Option<Word>) -> Result<()> {
+        self.cycles += 1;
+        let version = |word: &Option<Word>| word.as_ref().and_then(|word| word.version);
+        let is_new = said.is_some() && version(&said) != version(&self.preprod);
+        self.preprod = said.or_else(|| self.preprod.take());
+        if self.json {
+            return print_line(summary, self.preprod.as_ref());
+        }
+        print_paragraph(self.cycles, summary)?;
+        if let Some(word) = self.preprod.as_ref().filter(|_| is_new) {
+            print_preprod(summary, word)?;
+        }
+        match summary.end {
+            CycleEnd::Announced => output::print_line(&""),
+            _ => Ok(()),
+        }
     }
 }
 
-fn print_line(summary: &CycleSummary) -> Result<()> {
+fn print_line(summary: &CycleSummary, preprod: Option<&Word>) -> Result<()> {
     let line = Line {
         version: summary.version,
         now: Instant(summary.now_ms),
@@ -60,6 +91,7 @@ fn print_line(summary: &CycleSummary) -> Result<()> {
         records_changed: summary.records_changed,
         blockers: &summary.blockers,
         phases: phases(&summary.phases),
+        preprod,
     };
     output::print_line(&serde_json::to_string(&line).map_err(crate::error::Error::Json)?)
 }
@@ -131,7 +163,27 @@ fn print_paragraph(cycle: u64, summary: &CycleSummary) -> Result<()> {
         .iter()
         .map(|phase| format!("{} {:.1}", phase.phase, phase.ms))
         .collect();
-    output::print_line(&format!("  phases    {} ms\n", phases.join(", ")))
+    output::print_line(&format!("  phases    {} ms", phases.join(", ")))
+}
+
+fn print_preprod(summary: &CycleSummary, word: &Word) -> Result<()> {
+    let text = |version: Option<i64>| version.map_or("none".to_owned(), |v| v.to_string());
+    // While PROD goes on, the follower may be a version behind: then there is nothing to compare with.
+    let beside = match summary.version == word.followed {
+        true => {
+            let more = word.live.cast_signed() - summary.live.cast_signed();
+            let how = if more < 0 { "fewer" } else { "more" };
+            format!(" ({} {how} than PROD)", grouped(more.unsigned_abs()))
+        }
+        false => String::new(),
+    };
+    output::print_line(&format!(
+        "  preprod   {} {} followed {}: {} pairs live{beside}",
+        word.dataset,
+        text(word.version),
+        text(word.followed),
+        grouped(word.live)
+    ))
 }
 
 fn phases(phases: &Phases) -> Vec<Phase> {

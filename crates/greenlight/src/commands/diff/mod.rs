@@ -9,14 +9,16 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use hollow::KeyValue;
-use hollow::sums::Digest;
 use insight::Comparison;
 use insight::diff::{Change, DiffReport};
 use insight::verdicts::{self, Direction, Filter, VerdictReport};
 use registry::{DatasetName, Version};
 use serde::Serialize;
 
+use pair::{Asked, Pair};
+
 use crate::cli::Globals;
+use crate::connect::Connected;
 use crate::error::{Error, Result};
 use crate::output::{self, grouped};
 use crate::popularity::Popularity;
@@ -109,20 +111,22 @@ struct Report {
 /// Compares; the exit code says whether only the expected changed.
 pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<ExitCode> {
     let connected = globals.connect()?;
-    let pair = pair::find(&connected, arguments)?;
+    let dataset: DatasetName = arguments.dataset.parse()?;
+    let other = arguments.other.as_ref().map(|other| other.parse());
+    let asked = Asked {
+        other: other.transpose()?.unwrap_or_else(|| dataset.clone()),
+        dataset,
+        from: arguments.from,
+        to: arguments.to,
+    };
+    let pair = pair::find(&connected, asked)?;
     let titles = Titles::load(&connected, &pair.environment);
     let filter = filter(arguments, &titles)?;
     let is_liveness = pair.is_liveness();
     if !is_liveness && (is_filtered(arguments) || !arguments.fail_unless_only.is_empty()) {
-        return Err(Error::NotLiveness(pair.dataset));
+        return Err(Error::NotLiveness(pair.dataset.clone()));
     }
-    let (before, after) = (&pair.before, &pair.after);
-    let comparison = if pair.is_one_chain() {
-        let digest = Digest(before.info().sums.digest.0);
-        Comparison::within_chain(before.state(), after.state(), digest)?
-    } else {
-        Comparison::new(before.state(), after.state())?
-    };
+    let comparison = pair.compare()?;
     let popularity = Popularity::load(&connected, &pair.environment);
     let unexpected = match arguments.fail_unless_only.as_slice() {
         [] => None,
@@ -157,17 +161,8 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<ExitCode> 
         (Some(shown), [KeyValue::Long(video)]) => shown.contains(video),
         _ => true,
     };
-    let report = Report {
-        diff: DiffReport::of(&comparison, arguments.limit, is_shown)?,
-        from: before.version(),
-        to: after.version(),
-        digest_from: comparison.before_digest.to_string(),
-        digest_to: comparison.after_digest.to_string(),
-        dataset: pair.dataset,
-        other: pair.other,
-        verdicts,
-        unexpected,
-    };
+    let diff = DiffReport::of(&comparison, arguments.limit, is_shown)?;
+    let report = Report::new(&pair, &comparison, diff, verdicts, unexpected);
     if globals.json {
         output::print_json(&report)?;
     } else {
@@ -175,6 +170,52 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<ExitCode> 
         print_unexpected(report.unexpected.as_ref(), false)?;
     }
     Ok(exit)
+}
+
+/// Prints what a follower decides otherwise than the output that it follows, on the newest two that belong together.
+pub(crate) fn print_followed(
+    connected: &Connected,
+    dataset: &DatasetName,
+    follower: &DatasetName,
+    limit: usize,
+) -> Result<VerdictReport> {
+    let asked = Asked {
+        dataset: dataset.clone(),
+        other: follower.clone(),
+        from: None,
+        to: None,
+    };
+    let pair = pair::find(connected, asked)?;
+    let comparison = pair.compare()?;
+    let popularity = Popularity::load(connected, &pair.environment);
+    let hours = |video| popularity.hours(video);
+    let verdicts = verdicts::report(&comparison, &Filter::default(), hours, limit)?;
+    let diff = DiffReport::of(&comparison, 0, |_| true)?;
+    let report = Report::new(&pair, &comparison, diff, Some(verdicts), None);
+    print(&report, &Titles::load(connected, &pair.environment), false)?;
+    Ok(report.verdicts.unwrap_or_default())
+}
+
+impl Report {
+    fn new(
+        pair: &Pair,
+        comparison: &Comparison<'_>,
+        diff: DiffReport,
+        verdicts: Option<VerdictReport>,
+        unexpected: Option<BTreeMap<String, u64>>,
+    ) -> Self {
+        Self {
+            dataset: pair.dataset.clone(),
+            other: pair.other.clone(),
+            from: pair.before.version(),
+            to: pair.after.version(),
+            digest_from: comparison.before_digest.to_string(),
+            digest_to: comparison.after_digest.to_string(),
+            diff,
+            verdicts,
+            unexpected,
+        }
+    }
 }
 
 fn is_filtered(arguments: &Arguments) -> bool {
