@@ -218,7 +218,7 @@ impl Search<'_> {
         let timeline = outcome.map_or(&[][..], |outcome| outcome.timeline());
         let steps = timeline
             .windows(2)
-            .map(|step| (step[1].0, step[1].1 - step[0].1));
+            .map(|step| (step[1].at, step[1].live - step[0].live));
         steps
             .take_while(|&(at, _)| at <= self.until)
             .map(|(at, countries)| (at, countries & self.countries))

@@ -4,19 +4,26 @@
 //!
 //! ```text
 //! Liveness @PrimaryKey(video) { long video; ListOfGroup groups; }
-//! Group { boolean live; SetOfCountry countries; SetOfBlocker blockers; long nextAt; boolean nextLive; }
-//! Country { string code; }      Blocker { string code; }
+//! Group { boolean live; SetOfCountry countries; SetOfBlocker blockers; SetOfAsset assets;
+//!         long nextAt; boolean nextLive; SetOfAsset nextAssets; }
+//! Country { string code; }      Blocker { string code; }      Asset { string kind; string language; }
 //! ```
 //!
-//! `nextAt` (ms) and `nextLive` are null where the verdict does not change by itself.
+//! `assets` are the tracks that are live. `nextAt` (ms), `nextLive` and `nextAssets` are null where
+//! the verdict does not change by itself. A set is one record however many groups have it.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use hollow::record::{ListRecord, ObjectRecord, SetRecord};
 use hollow::schema::{Field, FieldType, ListSchema, ObjectSchema, Schema, SetSchema};
 use hollow::write::{TypeId, WriteState};
 use hollow::{KeyValue, ObjectView, Ordinal, ReadState, TypeState};
-use liveness::{BlockerSet, Country, CountrySet, Group, NextChange, Outcome, RULES};
+use liveness::record::TrackKind;
+use liveness::{
+    BlockerSet, Country, CountrySet, Group, NextChange, Outcome, RULES, TrackName, TrackSet,
+};
 
 /// The dataset's name, without an environment.
 pub const NAME: &str = "liveness";
@@ -27,6 +34,7 @@ pub const ROOT_TYPE: &str = "Liveness";
 const GROUP: &str = "Group";
 const COUNTRY: &str = "Country";
 const BLOCKER: &str = "Blocker";
+const ASSET: &str = "Asset";
 
 /// The schemas of `liveness`.
 pub fn schemas() -> Vec<Schema> {
@@ -70,14 +78,25 @@ pub fn schemas() -> Vec<Schema> {
                 field("live", FieldType::Boolean, None),
                 field("countries", FieldType::Reference, Some("SetOfCountry")),
                 field("blockers", FieldType::Reference, Some("SetOfBlocker")),
+                field("assets", FieldType::Reference, Some("SetOfAsset")),
                 field("nextAt", FieldType::Long, None),
                 field("nextLive", FieldType::Boolean, None),
+                field("nextAssets", FieldType::Reference, Some("SetOfAsset")),
             ],
         ),
         set(COUNTRY),
         object(COUNTRY, None, code()),
         set(BLOCKER),
         object(BLOCKER, None, code()),
+        set(ASSET),
+        object(
+            ASSET,
+            None,
+            vec![
+                field("kind", FieldType::String, None),
+                field("language", FieldType::String, None),
+            ],
+        ),
     ]
 }
 
@@ -93,14 +112,18 @@ pub(crate) struct Writer<'a> {
     record: ObjectRecord,
     group: ObjectRecord,
     code: ObjectRecord,
+    asset: ObjectRecord,
     groups: BTreeMap<GroupKey, Ordinal>,
     country_sets: BTreeMap<Vec<Country>, Ordinal>,
     countries: BTreeMap<Country, Ordinal>,
     blocker_sets: BTreeMap<BlockerSet, Ordinal>,
     blockers: BTreeMap<usize, Ordinal>,
+    asset_sets: HashMap<TrackSet, Ordinal>,
+    assets: BTreeMap<TrackName, Ordinal>,
 }
 
-type GroupKey = (Ordinal, Ordinal, bool, Option<NextChange>);
+/// Live, countries, blockers, assets; what is next: when, live, assets.
+type GroupKey = (bool, [Ordinal; 3], Option<(i64, bool, Ordinal)>);
 
 #[derive(Clone, Copy)]
 struct Types {
@@ -111,6 +134,8 @@ struct Types {
     country: TypeId,
     blocker_set: TypeId,
     blocker: TypeId,
+    asset_set: TypeId,
+    asset: TypeId,
 }
 
 impl<'a> Writer<'a> {
@@ -124,6 +149,8 @@ impl<'a> Writer<'a> {
             country: id(COUNTRY)?,
             blocker_set: id("SetOfBlocker")?,
             blocker: id(BLOCKER)?,
+            asset_set: id("SetOfAsset")?,
+            asset: id(ASSET)?,
         };
         let record = |ty: TypeId| match write.schema(ty) {
             Schema::Object(schema) => Ok(ObjectRecord::new(schema)),
@@ -133,6 +160,7 @@ impl<'a> Writer<'a> {
             record: record(types.root)?,
             group: record(types.group)?,
             code: record(types.country)?,
+            asset: record(types.asset)?,
             write,
             types,
             groups: BTreeMap::new(),
@@ -140,6 +168,8 @@ impl<'a> Writer<'a> {
             countries: BTreeMap::new(),
             blocker_sets: BTreeMap::new(),
             blockers: BTreeMap::new(),
+            asset_sets: HashMap::new(),
+            assets: BTreeMap::new(),
         })
     }
 
@@ -167,7 +197,12 @@ impl<'a> Writer<'a> {
     fn group(&mut self, group: &Group) -> hollow::Result<Ordinal> {
         let countries = self.country_set(group.countries)?;
         let blockers = self.blocker_set(group.blockers)?;
-        let key = (countries, blockers, group.live, group.next);
+        let assets = self.asset_set(&group.tracks)?;
+        let next = match &group.next {
+            Some(next) => Some((next.at, next.live, self.asset_set(&next.tracks)?)),
+            None => None,
+        };
+        let key = (group.live, [countries, blockers, assets], next);
         if let Some(&ordinal) = self.groups.get(&key) {
             return Ok(ordinal);
         }
@@ -176,9 +211,11 @@ impl<'a> Writer<'a> {
         record.set_boolean(0, group.live);
         record.set_reference(1, countries);
         record.set_reference(2, blockers);
-        if let Some(next) = group.next {
-            record.set_long(3, next.at);
-            record.set_boolean(4, next.live);
+        record.set_reference(3, assets);
+        if let Some((at, live, assets)) = next {
+            record.set_long(4, at);
+            record.set_boolean(5, live);
+            record.set_reference(6, assets);
         }
         let ordinal = self.write.add(self.types.group, record.bytes())?;
         self.groups.insert(key, ordinal);
@@ -228,6 +265,30 @@ impl<'a> Writer<'a> {
         Ok(ordinal)
     }
 
+    fn asset_set(&mut self, tracks: &TrackSet) -> hollow::Result<Ordinal> {
+        if let Some(&ordinal) = self.asset_sets.get(tracks) {
+            return Ok(ordinal);
+        }
+        let mut set = SetRecord::new();
+        for track in tracks.iter() {
+            let ordinal = match self.assets.get(track) {
+                Some(&ordinal) => ordinal,
+                None => {
+                    self.asset.reset();
+                    self.asset.set_str(0, track.kind.name());
+                    self.asset.set_str(1, &track.language);
+                    let ordinal = self.write.add(self.types.asset, self.asset.bytes())?;
+                    self.assets.insert(track.clone(), ordinal);
+                    ordinal
+                }
+            };
+            set.insert(ordinal);
+        }
+        let ordinal = self.write.add(self.types.asset_set, set.bytes())?;
+        self.asset_sets.insert(tracks.clone(), ordinal);
+        Ok(ordinal)
+    }
+
     fn code(&mut self, ty: TypeId, code: &str) -> hollow::Result<Ordinal> {
         self.code.reset();
         self.code.set_str(0, code);
@@ -244,6 +305,10 @@ pub struct Verdicts<'a> {
     countries: &'a TypeState,
     blocker_sets: &'a TypeState,
     blockers: &'a TypeState,
+    asset_sets: &'a TypeState,
+    assets: &'a TypeState,
+    /// Sets of assets by ordinal, as far as they were read.
+    read: RefCell<HashMap<Ordinal, TrackSet>>,
 }
 
 impl<'a> Verdicts<'a> {
@@ -257,6 +322,9 @@ impl<'a> Verdicts<'a> {
             countries: state.type_state(COUNTRY)?,
             blocker_sets: state.type_state("SetOfBlocker")?,
             blockers: state.type_state(BLOCKER)?,
+            asset_sets: state.type_state("SetOfAsset")?,
+            assets: state.type_state(ASSET)?,
+            read: RefCell::default(),
         })
     }
 
@@ -291,10 +359,33 @@ impl<'a> Verdicts<'a> {
             live: record.boolean(0)?,
             countries: countries.filter_map(Country::from_code).collect(),
             blockers: BlockerSet::from_codes(blockers),
-            next: record.long(3).map(|at| NextChange {
-                at,
-                live: record.boolean(4).unwrap_or_default(),
-            }),
+            tracks: self.tracks(record.reference(3)?)?,
+            next: match record.long(4) {
+                Some(at) => Some(NextChange {
+                    at,
+                    live: record.boolean(5)?,
+                    tracks: self.tracks(record.reference(6)?)?,
+                }),
+                None => None,
+            },
         })
+    }
+
+    /// A set of tracks; of kinds that this code does not know none is in it.
+    fn tracks(&self, set: Ordinal) -> Option<TrackSet> {
+        if let Some(tracks) = self.read.borrow().get(&set) {
+            return Some(tracks.clone());
+        }
+        let track = |ordinal: Ordinal| {
+            let record = self.assets.object(ordinal)?;
+            Some(TrackName {
+                kind: TrackKind::from_name(record.string(0)?.as_ascii()?)?,
+                language: Arc::from(record.string(1)?.as_ascii()?),
+            })
+        };
+        let members = self.asset_sets.set(set)?;
+        let tracks = TrackSet::new(members.iter().filter_map(track).collect());
+        self.read.borrow_mut().insert(set, tracks.clone());
+        Some(tracks)
     }
 }

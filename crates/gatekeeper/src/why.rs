@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use blobstore::BlobStore;
 use dataset::{DatasetName, Version};
-use liveness::{Country, Evaluator, Instant, KeyPart};
+use liveness::{Country, Evaluator, Instant, KeyPart, Track, TrackVerdict};
 use registry::Registry;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,8 @@ pub struct Why {
     pub live: bool,
     /// What holds it back.
     pub blockers: Vec<WhyBlocker>,
+    /// Its tracks: of a show or season those that are live, else all.
+    pub tracks: Vec<TrackVerdict>,
     /// What will change by itself.
     pub next_change: Option<NextChange>,
 }
@@ -109,6 +111,10 @@ pub struct NextChange {
     pub at: String,
     /// Whether the video is live then.
     pub live: bool,
+    /// The tracks that are live then and are not now.
+    pub tracks_added: Vec<Track>,
+    /// The tracks that are live now and are not then.
+    pub tracks_removed: Vec<Track>,
 }
 
 /// Answers questions about published verdicts.
@@ -207,9 +213,12 @@ impl Explainer {
             now: explained.now,
             live: explained.live,
             blockers: blockers.collect(),
+            tracks: explained.tracks,
             next_change: explained.next_change.map(|change| NextChange {
                 at: Instant(change.at).to_string(),
                 live: change.live,
+                tracks_added: change.tracks_added,
+                tracks_removed: change.tracks_removed,
             }),
         })
     }

@@ -15,7 +15,7 @@ use common::world::World;
 use dataset::Version;
 use gatekeeper::{CycleEnd, Error, Gatekeeper, Input, Inputs, When};
 use liveness::{Configuration, Country};
-use support::model::{Pairs, expected, mutate, newest, published};
+use support::model::{Pairs, add, expected, mutate, newest, published};
 use support::{START_MS, Station};
 
 #[test]
@@ -56,15 +56,19 @@ fn every_cycle_publishes_what_the_plain_definition_says() {
         assert_eq!(summary.live + summary.not_live, summary.pairs);
         assert_eq!(summary.videos as usize, world.titles.len());
         let flips = |to: bool| {
-            let is = |pairs: &Pairs, key| pairs.get(key).is_some_and(|(live, ..)| *live == to);
+            let is = |pairs: &Pairs, key| {
+                pairs
+                    .get(key)
+                    .is_some_and(|(verdict, _)| verdict.live == to)
+            };
             let keys: BTreeSet<_> = before.keys().chain(wanted.keys()).copied().collect();
             let was_other = |key| match to {
                 true => !is(&before, key),
-                false => before.get(key).is_some_and(|(live, ..)| *live),
+                false => before.get(key).is_some_and(|(verdict, _)| verdict.live),
             };
             let is_now = |key| match to {
                 true => is(&wanted, key),
-                false => !wanted.get(key).is_some_and(|(live, ..)| *live),
+                false => !wanted.get(key).is_some_and(|(verdict, _)| verdict.live),
             };
             keys.iter()
                 .filter(|key| was_other(key) && is_now(key))
@@ -95,7 +99,7 @@ fn every_cycle_publishes_what_the_plain_definition_says() {
 }
 
 fn live(pairs: &Pairs) -> usize {
-    pairs.values().filter(|(live, ..)| *live).count()
+    pairs.values().filter(|(verdict, _)| verdict.live).count()
 }
 
 /// Asks about random pairs of random versions, back and forth.
@@ -111,12 +115,12 @@ fn questions(station: &Station, past: &BTreeMap<i64, (Pairs, i64)>, random: &mut
         let why = explainer
             .why(video, country, When::Version(Version(version)))
             .unwrap();
-        let (live, blockers, next) = &pairs[&(video, code)];
+        let (verdict, next) = &pairs[&(video, code)];
         assert_eq!((why.version, why.now), (version, START_MS + now));
         assert_eq!(why.title, format!("Video {video}"));
-        assert_eq!(why.live, *live);
+        assert_eq!(why.live, verdict.live);
         let told: BTreeSet<String> = why.blockers.iter().map(|it| it.code.clone()).collect();
-        assert_eq!(told, *blockers);
+        assert_eq!(told, verdict.blockers);
         assert_eq!(why.next_change.is_some(), next.is_some());
         for input in why.blockers.iter().flat_map(|blocker| &blocker.inputs) {
             assert!(input.version > 0, "{input:?}");
@@ -218,14 +222,7 @@ fn facts_moved_back_and_forth_are_the_facts_loaded_anew() {
             START_MS + 9,
             &mut scratch,
             |slot, outcome| {
-                for group in &outcome.groups {
-                    for country in group.countries.iter() {
-                        let blockers = group.blockers.codes().map(str::to_owned).collect();
-                        let next = group.next.map(|next| (next.at - START_MS, next.live));
-                        let key = (facts.video(slot), country.code());
-                        found.insert(key, (group.live, blockers, next));
-                    }
-                }
+                add(&mut found, facts.video(slot), outcome);
             },
         );
         assert_eq!(found, expected(&world, 9, &[]));
@@ -251,7 +248,7 @@ fn other_rules_give_other_verdicts_and_say_so() {
     assert!(
         without
             .values()
-            .all(|(_, blockers, _)| !blockers.contains("rights.no-window"))
+            .all(|(verdict, _)| !verdict.blockers.contains("rights.no-window"))
     );
     drop(gatekeeper);
     let gatekeeper: Gatekeeper = station.gatekeeper(&other);

@@ -93,10 +93,10 @@ fn every_version_of_a_long_history_comes_out_again() {
             .into_iter()
             .map(|blocker| blocker.code)
             .collect();
-        let (live, blockers, next) = &pairs[&(video, code)];
+        let (verdict, next) = &pairs[&(video, code)];
         assert_eq!(
             (why.live, &found),
-            (*live, blockers),
+            (verdict.live, &verdict.blockers),
             "{video} in {code} at {at}"
         );
         assert_eq!(why.next_change.is_some(), next.is_some());
@@ -202,8 +202,8 @@ fn openings(world: &World, now: i64, until: i64, off: &[&str]) -> BTreeSet<Openi
     let (mut before, mut found): (Pairs, _) = (expected(world, now, off), BTreeSet::new());
     for at in instants.into_iter().collect::<BTreeSet<_>>() {
         let after = expected(world, at, off);
-        for (&(video, country), (live, ..)) in &after {
-            if *live && !before[&(video, country)].0 {
+        for (&(video, country), (verdict, _)) in &after {
+            if verdict.live && !before[&(video, country)].0.live {
                 found.insert((video, country, at));
             }
         }

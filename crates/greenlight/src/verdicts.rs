@@ -12,12 +12,13 @@ const ROWS: usize = 10;
 /// Prints a report; titles are named as `titles` says.
 pub(crate) fn print(verdicts: &VerdictReport, titles: &Titles) -> Result<()> {
     output::print_line(&format!(
-        "verdicts: {} pairs went live ({} hours viewed), {} went dark ({}), {} have other blockers\n",
+        "verdicts: {} pairs went live ({} hours viewed), {} went dark ({}), {} have other blockers, {} other tracks\n",
         grouped(verdicts.went_live),
         grouped(verdicts.weight_live),
         grouped(verdicts.went_dark),
         grouped(verdicts.weight_dark),
         grouped(verdicts.other_blockers),
+        grouped(verdicts.other_tracks),
     ))?;
     let cells = verdicts.cells.iter().map(|cell| {
         let [live, dark, hours] = counts(&cell.count);
@@ -46,6 +47,15 @@ pub(crate) fn print(verdicts: &VerdictReport, titles: &Titles) -> Result<()> {
     });
     let header = ["rule", "blocks no more", "blocks now"];
     table(&header, &header[1..], rules, usize::MAX)?;
+    let tracks = verdicts.tracks.iter().map(|track| {
+        vec![
+            track.track.clone(),
+            grouped(track.added),
+            grouped(track.removed),
+        ]
+    });
+    let header = ["track", "live now", "live no more"];
+    table(&header, &header[1..], tracks, ROWS)?;
     let countries = verdicts.countries.iter().map(|row| {
         let [live, dark, hours] = counts(&row.count);
         vec![row.name.clone(), live, dark, hours]

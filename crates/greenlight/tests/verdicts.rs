@@ -93,6 +93,7 @@ fn policy(value: &Value) -> Policy {
         subtitles: need(&value["subtitles"]),
         kids_dub: need(&value["kidsDub"]),
         artwork_languages: artwork.iter().map(text).collect(),
+        track_languages: optional_set(&value["trackLanguages"]),
     }
 }
 

@@ -16,9 +16,10 @@ use serde_json::json;
 const SCHEMAS: &str = "
     Liveness @PrimaryKey(video) { long video; ListOfGroup groups; }
     ListOfGroup List<Group>;
-    Group { boolean live; SetOfCountry countries; SetOfBlocker blockers; long nextAt; }
+    Group { boolean live; SetOfCountry countries; SetOfBlocker blockers; SetOfAsset assets; long nextAt; }
     SetOfCountry Set<Country>; Country { string code; }
-    SetOfBlocker Set<Blocker>; Blocker { string code; }";
+    SetOfBlocker Set<Blocker>; Blocker { string code; }
+    SetOfAsset Set<Asset>; Asset { string kind; string language; }";
 
 fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Object(fields.map(|(name, value)| (name.to_owned(), value)).into())
@@ -35,11 +36,34 @@ fn codes(codes: &str) -> Value {
 
 /// A video with groups of (live countries' or dark countries' codes, blockers).
 fn video(id: i64, groups: &[(&str, &str)]) -> Value {
-    let group = |(countries, blockers): &(&str, &str)| {
+    let with_dub: Vec<_> = groups
+        .iter()
+        .map(|&(countries, blockers)| (countries, blockers, "dub fr"))
+        .collect();
+    video_with(id, &with_dub)
+}
+
+/// The same with tracks, such as `dub fr`, where it is live.
+fn video_with(id: i64, groups: &[(&str, &str, &str)]) -> Value {
+    let assets = |tracks: &str| {
+        let tracks = tracks.split(", ").filter_map(|track| track.split_once(' '));
+        let asset = |(kind, language): (&str, &str)| {
+            object([
+                ("kind", Value::String(kind.to_owned())),
+                ("language", Value::String(language.to_owned())),
+            ])
+        };
+        Value::Set(tracks.map(asset).collect())
+    };
+    let group = |(countries, blockers, tracks): &(&str, &str, &str)| {
         object([
             ("live", Value::Boolean(blockers.is_empty())),
             ("countries", codes(countries)),
             ("blockers", codes(blockers)),
+            (
+                "assets",
+                assets(if blockers.is_empty() { tracks } else { "" }),
+            ),
             ("nextAt", Value::Null),
         ])
     };
@@ -78,6 +102,43 @@ fn chain() -> (ReadState, ReadState) {
     ];
     let second = cycle(&mut writer, 2, &after, &[3]);
     (first, second)
+}
+
+#[test]
+fn tracks_that_come_and_go_where_a_video_stays_live_are_told() {
+    let schemas = hollow::schema::parse_schemas(SCHEMAS).unwrap();
+    let mut writer = WriteState::new(schemas, WriteOptions::default()).unwrap();
+    let before = [
+        video_with(1, &[("DE FR US", "", "dub fr, subtitles de")]),
+        video_with(2, &[("DE", "", "dub fr"), ("FR", "hold.active", "")]),
+    ];
+    let first = cycle(&mut writer, 1, &before, &[]);
+    let after = [
+        video_with(
+            1,
+            &[
+                ("DE FR", "", "dub fr, dub it"),
+                ("US", "", "subtitles de, dub fr"),
+            ],
+        ),
+        video_with(2, &[("DE FR", "", "dub fr")]),
+    ];
+    let second = cycle(&mut writer, 2, &after, &[]);
+    let comparison = Comparison::new(&first, &second).unwrap();
+    let report = verdicts::report(&comparison, &Filter::default(), |_| 1, 9).unwrap();
+    assert_eq!((report.went_live, report.other_tracks), (1, 2));
+    let tracks: Vec<(&str, u64, u64)> = report
+        .tracks
+        .iter()
+        .map(|change| (change.track.as_str(), change.added, change.removed))
+        .collect();
+    assert_eq!(tracks, [("dub it", 2, 0), ("subtitles de", 0, 2)]);
+    let expected = BTreeSet::from(["hold.active".to_owned()]);
+    let unexpected = verdicts::unexpected(&comparison, &expected).unwrap();
+    assert_eq!(
+        unexpected,
+        BTreeMap::from([(verdicts::TRACKS.to_owned(), 2)])
+    );
 }
 
 #[test]
@@ -186,7 +247,13 @@ fn a_record_is_shown_by_its_key() {
         .unwrap();
     assert_eq!(
         record["groups"][0],
-        json!({ "live": true, "countries": ["DE", "FR"], "blockers": [], "nextAt": null })
+        json!({
+            "live": true,
+            "countries": ["DE", "FR"],
+            "blockers": [],
+            "assets": [{ "kind": "dub", "language": "fr" }],
+            "nextAt": null,
+        })
     );
 }
 

@@ -49,6 +49,7 @@ fn catalogue() -> Facts {
             subtitles: languages(&[at, 0]),
             kids_dub: languages(&[at]),
             artwork_languages: vec![LANGUAGES[at % 12].to_owned(), "zxx".to_owned()],
+            track_languages: None,
         });
     }
     let mut video = 0;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::rules::ALL;
+use crate::tracks;
 use crate::{Error, Result};
 
 /// The value of a parameter.
@@ -134,13 +135,14 @@ impl Configuration {
         Ok(Configuration { rules })
     }
 
-    /// 128 bits over all rules, their revisions and their parameters, as 32 hex digits.
+    /// 128 bits over all rules, their revisions and their parameters, and the revision of what is
+    /// asked of tracks; as 32 hex digits.
     ///
     /// # Errors
     /// As [`Configuration::complete`].
     pub fn fingerprint(&self) -> Result<String> {
         let complete = self.complete()?;
-        let mut text = String::new();
+        let mut text = format!("tracks {}\n", tracks::REVISION);
         for rule in ALL {
             let configuration = &complete.rules[rule.code];
             let _ = write!(text, "{} {} ", rule.code, rule.revision);

@@ -16,13 +16,16 @@ use crate::country::CountrySet;
 use crate::facts::{Facts, Hold, Ids, OPEN, Row, Slot, Speech, Window};
 use crate::rule::{Applies, Check, Children, Heard, Rule, Terms};
 use crate::rules::ALL;
-use crate::verdict::{Outcome, assemble};
+use crate::tracks::Memo;
+use crate::verdict::{Moment, Outcome, assemble};
 use crate::{Result, licence};
 
 /// A rule that is on.
 struct Active {
     place: usize,
     rule: &'static Rule,
+    /// The rule's own, unless a test put another in its place.
+    check: Check,
     settings: Settings,
     /// The countries it blocks, by the number of the value it looks at.
     table: Vec<CountrySet>,
@@ -51,6 +54,7 @@ pub struct Evaluator {
 #[derive(Default)]
 pub struct Scratch {
     played: HashMap<Key, Arc<Outcome>>,
+    tracks: Memo,
     instants: Vec<i64>,
 }
 
@@ -87,6 +91,7 @@ impl Evaluator {
             .map(|(place, rule)| Active {
                 place,
                 rule,
+                check: rule.check,
                 settings: Settings::new(configuration.rules[rule.code].parameters.clone()),
                 table: Vec::new(),
             })
@@ -98,6 +103,18 @@ impl Evaluator {
             seen: Seen::default(),
             policies_stamp: 0,
         })
+    }
+
+    /// The same rules, but one of them (if it is on) asks something else: for tests that must notice.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_check(mut self, code: &str, check: Check) -> Self {
+        for active in &mut self.active {
+            if active.rule.code == code {
+                active.check = check;
+            }
+        }
+        self
     }
 
     /// The configuration, complete.
@@ -133,7 +150,7 @@ impl Evaluator {
                 }
                 table[id as usize] = blocked;
             };
-            match active.rule.check {
+            match active.check {
                 Check::Ratings(check) => pools
                     .ratings
                     .newer(seen.ratings)
@@ -199,7 +216,7 @@ impl Evaluator {
                     .children(slot)
                     .map(|child| self.outcome(facts, child, now, scratch, visit))
                     .collect();
-                Arc::new(self.collection(facts, row, children, now))
+                Arc::new(self.collection(facts, row, children, now, &mut scratch.tracks))
             }
         };
         visit(slot, &outcome);
@@ -226,21 +243,25 @@ impl Evaluator {
             }
             blocked.push((active.place, by));
         }
-        let mut live = markets - lasting - passing;
-        let mut timeline = vec![(now, live)];
+        let mut moment = |at: i64, blocked: CountrySet| {
+            let live = markets - blocked;
+            Moment {
+                at,
+                live,
+                tracks: scratch.tracks.played(facts, row, at, live),
+            }
+        };
+        let mut timeline = vec![moment(now, lasting | passing)];
         if lasting != markets {
             boundaries(facts, row, now, &mut scratch.instants);
             for &at in &scratch.instants {
                 let mut blocked = lasting;
                 for active in self.rules(Applies::Played) {
-                    if is_passing(active.rule.check) {
+                    if is_passing(active.check) {
                         blocked |= passing_block(facts, active, row, at);
                     }
                 }
-                if live != markets - blocked {
-                    live = markets - blocked;
-                    timeline.push((at, live));
-                }
+                push_if_new(&mut timeline, moment(at, blocked));
             }
         }
         let outcome = Arc::new(assemble(markets, &blocked, timeline));
@@ -255,6 +276,7 @@ impl Evaluator {
         row: &Row,
         mut children: Vec<Arc<Outcome>>,
         now: i64,
+        tracks: &mut Memo,
     ) -> Outcome {
         let markets = facts.policies().markets();
         let count = children.len();
@@ -271,7 +293,7 @@ impl Evaluator {
             if active.rule.applies != Applies::Played {
                 by = match self.lasting(facts, active, row) {
                     Some(by) => by,
-                    None => match active.rule.check {
+                    None => match active.check {
                         Check::Children(check) => check(&below, &active.terms(facts)),
                         _ => passing_block(facts, active, row, now),
                     },
@@ -288,20 +310,21 @@ impl Evaluator {
         let mut instants: Vec<i64> = children
             .iter()
             .flat_map(|child| child.timeline.iter().skip(1))
-            .map(|&(at, _)| at)
+            .map(|moment| moment.at)
             .collect();
         instants.sort_unstable();
         instants.dedup();
-        let mut timeline = vec![(now, live)];
-        let mut last = live;
-        for at in instants {
-            let live = children
-                .iter()
-                .fold(CountrySet::EMPTY, |live, child| live | child.live_at(at));
-            if live != last {
-                timeline.push((at, live));
-                last = live;
+        let mut moment = |at: i64| {
+            let then = || children.iter().filter_map(|child| child.moment(at));
+            Moment {
+                at,
+                live: then().fold(CountrySet::EMPTY, |live, child| live | child.live),
+                tracks: tracks.united(then().map(|child| &child.tracks[..])),
             }
+        };
+        let mut timeline = vec![moment(now)];
+        for at in instants {
+            push_if_new(&mut timeline, moment(at));
         }
         assemble(markets, &blocked, timeline)
     }
@@ -314,7 +337,7 @@ impl Evaluator {
 
     /// What a rule blocks as long as the facts stay; `None` if that depends on time or children.
     fn lasting(&self, facts: &Facts, active: &Active, row: &Row) -> Option<CountrySet> {
-        let id = match active.rule.check {
+        let id = match active.check {
             Check::Ancestry(check) => return Some(check(row.orphan, &active.terms(facts))),
             Check::Ratings(_) => row.effective.ratings,
             Check::Texts(_) => row.effective.texts,
@@ -349,7 +372,7 @@ impl Active {
 fn passing_block(facts: &Facts, active: &Active, row: &Row, at: i64) -> CountrySet {
     let pools = &facts.pools;
     let windows: &[Window] = pools.rights.get(row.effective.rights);
-    match active.rule.check {
+    match active.check {
         Check::Rights(check) => check(windows, at, &active.terms(facts)),
         Check::Holds(check) => {
             let holds: &[Hold] = pools.holds.get(row.effective.holds);
@@ -374,6 +397,13 @@ fn is_passing(check: Check) -> bool {
         check,
         Check::Rights(_) | Check::Holds(_) | Check::Licences(_)
     )
+}
+
+/// Adds a moment unless everything is as before.
+fn push_if_new(timeline: &mut Vec<Moment>, moment: Moment) {
+    if timeline.last().is_none_or(|last| !last.is_like(&moment)) {
+        timeline.push(moment);
+    }
 }
 
 /// The instants after now at which a window or hold begins or ends, ascending.

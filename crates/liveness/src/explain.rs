@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::country::Country;
 use crate::evaluate::{Evaluator, Scratch};
-use crate::facts::{Facts, Hold, Need, Policy, Rating, Slot, Text, Window};
+use crate::facts::{self, Facts, Hold, Need, Policy, Rating, Slot, Speech, Text, Window};
 use crate::language::Language;
 use crate::record::TrackKind;
 use crate::rules::ALL;
-use crate::verdict::Outcome;
-use crate::{Applies, Error, Result};
+use crate::tracks::{self, Obstacle, TrackName, TrackSet};
+use crate::verdict::{Group, Outcome};
+use crate::{Applies, Error, Result, licence};
 
 /// The verdict on a video in a country.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -24,17 +25,54 @@ pub struct Explanation {
     pub live: bool,
     /// What holds it back; none where it is live.
     pub blockers: Vec<Blocker>,
+    /// Its tracks, by kind and language: of a show or season those that are live, else all.
+    pub tracks: Vec<TrackVerdict>,
     /// What will change by itself, if anything.
     pub next_change: Option<Change>,
 }
 
 /// A verdict to come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Change {
     /// Its first instant, ms.
     pub at: i64,
     /// Whether the video is live then.
     pub live: bool,
+    /// The tracks that are live then and are not now.
+    pub tracks_added: Vec<Track>,
+    /// The tracks that are live now and are not then.
+    pub tracks_removed: Vec<Track>,
+}
+
+/// A track of a video.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Track {
+    /// Subtitles, dub, captions or description.
+    pub kind: String,
+    /// The language's tag.
+    pub language: String,
+}
+
+/// The verdict on a track.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TrackVerdict {
+    /// Subtitles, dub, captions or description.
+    pub kind: String,
+    /// The language's tag.
+    pub language: String,
+    /// Whether it is live.
+    pub live: bool,
+    /// What keeps it from being live besides what holds back the video, as [`Obstacle::code`].
+    pub obstacles: Vec<String>,
+}
+
+impl From<&TrackName> for Track {
+    fn from(track: &TrackName) -> Self {
+        Self {
+            kind: track.kind.name().to_owned(),
+            language: track.language.to_string(),
+        }
+    }
 }
 
 /// One thing that holds a video back.
@@ -120,6 +158,7 @@ impl Evaluator {
             now,
             live: outcome.live.contains(country),
             blockers: Vec::new(),
+            tracks: Vec::new(),
             next_change: None,
         };
         let (Some(group), Some(policy)) = (outcome.group(country), facts.policies().get(country))
@@ -127,10 +166,13 @@ impl Evaluator {
             explanation.blockers.push(no_policy(country));
             return Ok(explanation);
         };
-        explanation.next_change = group.next.map(|next| Change {
+        explanation.next_change = group.next.as_ref().map(|next| Change {
             at: next.at,
             live: next.live,
+            tracks_added: without(&next.tracks, &group.tracks),
+            tracks_removed: without(&group.tracks, &next.tracks),
         });
+        explanation.tracks = verdicts_on_tracks(facts, slot, country, now, group);
         outcomes.sort_by_key(|&(slot, _)| {
             let is_collection = facts.kind(slot).is_some_and(|kind| !kind.is_playable());
             (is_collection, facts.video(slot))
@@ -173,6 +215,78 @@ impl Evaluator {
         }
         Ok(explanation)
     }
+}
+
+/// The tracks of a set that are not in another.
+fn without(tracks: &TrackSet, others: &TrackSet) -> Vec<Track> {
+    let left = tracks.iter().filter(|track| !others.contains(track));
+    left.map(Track::from).collect()
+}
+
+/// The verdicts on the tracks of a video.
+fn verdicts_on_tracks(
+    facts: &Facts,
+    slot: Slot,
+    country: Country,
+    now: i64,
+    group: &Group,
+) -> Vec<TrackVerdict> {
+    let verdict = |track: &TrackName, obstacles: &[Obstacle]| TrackVerdict {
+        kind: track.kind.name().to_owned(),
+        language: track.language.to_string(),
+        live: group.tracks.contains(track),
+        obstacles: obstacles.iter().map(|it| it.code().to_owned()).collect(),
+    };
+    if facts.kind(slot).is_some_and(|kind| !kind.is_playable()) {
+        let live = group.tracks.iter();
+        return live.map(|track| verdict(track, &[])).collect();
+    }
+    let row = facts.row(slot);
+    let speech = facts.pools.speech.get(row.speech);
+    let windows: &[Window] = facts.pools.rights.get(row.effective.rights);
+    let mut all: Vec<(TrackName, Vec<Obstacle>)> = Vec::new();
+    for track in speech.tracks.iter() {
+        let name = TrackName {
+            kind: track.kind,
+            language: facts.languages.shared_tag(track.language),
+        };
+        all.push((name, obstacles(facts, speech, windows, track, country, now)));
+    }
+    all.sort();
+    let named = all
+        .iter()
+        .map(|(track, obstacles)| verdict(track, obstacles));
+    named.collect()
+}
+
+/// What keeps a track from being live in a country, whatever becomes of its video.
+fn obstacles(
+    facts: &Facts,
+    speech: &Speech,
+    windows: &[Window],
+    track: &facts::Track,
+    country: Country,
+    now: i64,
+) -> Vec<Obstacle> {
+    let languages = &facts.languages;
+    let mut is_licensed = true;
+    let here = [country].into_iter().collect();
+    licence::regions(windows, now, here, |licensed, _| {
+        let key = (track.kind, track.language);
+        is_licensed = tracks::is_licensed(languages, speech, key, licensed);
+    });
+    let policy = facts.policies().get(country);
+    let offered = policy.and_then(|policy| policy.offered.as_deref());
+    let all = [
+        (!track.ready, Obstacle::NotReady),
+        (!is_licensed, Obstacle::NotLicensed),
+        (
+            !tracks::covers(languages, offered, track.language),
+            Obstacle::NotOffered,
+        ),
+    ];
+    let met = all.into_iter().filter(|(stands, _)| *stands);
+    met.map(|(_, obstacle)| obstacle).collect()
 }
 
 fn no_policy(country: Country) -> Blocker {

@@ -5,6 +5,7 @@
 //! the facts and rules then work on interned numbers and never compare strings.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
@@ -78,7 +79,7 @@ const CLDR_PARENTS: &str = include_str!("../data/parent_locales.csv");
 #[derive(Clone, Debug)]
 pub struct Languages {
     fallback: Fallback,
-    tags: Vec<String>,
+    tags: Vec<Arc<str>>,
     parents: Vec<Option<Language>>,
     by_tag: HashMap<String, Language>,
 }
@@ -107,7 +108,7 @@ impl Languages {
         let parent = self.fallback.parent(&tag).map(str::to_owned);
         let parent = parent.map(|parent| self.intern(&parent));
         let language = Language(self.tags.len() as u32);
-        self.tags.push(tag.clone());
+        self.tags.push(Arc::from(tag.as_str()));
         self.parents.push(parent);
         self.by_tag.insert(tag, language);
         language
@@ -121,6 +122,11 @@ impl Languages {
     /// The tag of a number.
     pub fn tag(&self, language: Language) -> &str {
         &self.tags[language.index()]
+    }
+
+    /// The same, to keep.
+    pub(crate) fn shared_tag(&self, language: Language) -> Arc<str> {
+        self.tags[language.index()].clone()
     }
 
     /// The language itself, then what it falls back to, nearest first.

@@ -2,8 +2,8 @@
 //!
 //! [`Facts`] takes the ten inputs' records and keeps a row per video; an [`Evaluator`] asks every
 //! rule of a [`Configuration`] about every row, for all countries at once, and gives an
-//! [`Outcome`] per video: groups of countries with one verdict, what blocks them, and when that
-//! changes by itself. [`Evaluator::explain`] says for one video and country which records decided.
+//! [`Outcome`] per video: groups of countries with one verdict, what blocks them, which tracks are
+//! live, and when that changes by itself. [`Evaluator::explain`] says for one video and country which records decided.
 //! Nothing here reads a clock, a file or a network: time is an argument.
 
 pub mod configuration;
@@ -19,6 +19,7 @@ mod records;
 mod rule;
 mod rules;
 mod time;
+mod tracks;
 mod verdict;
 
 pub use configuration::Configuration;
@@ -26,11 +27,13 @@ pub use country::{CODES, Country, CountrySet};
 pub use error::{Error, Result};
 pub use evaluate::{Evaluator, Scratch};
 pub use explain::{
-    Blocker, Case, Change, Explanation, Finding, Input, KeyPart, NO_POLICY, Records,
+    Blocker, Case, Change, Explanation, Finding, Input, KeyPart, NO_POLICY, Records, Track,
+    TrackVerdict,
 };
 pub use facts::Facts;
 pub use language::{Fallback, Language, Languages};
 pub use rule::{Applies, Check, Children, Heard, Rule, Terms};
 pub use rules::ALL as RULES;
 pub use time::Instant;
-pub use verdict::{BlockerSet, Group, NextChange, Outcome};
+pub use tracks::{Obstacle, TrackName, TrackSet};
+pub use verdict::{BlockerSet, Group, Moment, NextChange, Outcome};

@@ -127,7 +127,7 @@ pub struct Window {
     pub end: Option<i64>,
     /// Where it holds.
     pub countries: BTreeSet<String>,
-    /// The languages licensed for subtitles and dubs; `None`: all.
+    /// The languages licensed for tracks, each with its variants; `None`: all.
     pub languages: Option<BTreeSet<String>>,
 }
 
@@ -259,4 +259,6 @@ pub struct Policy {
     pub kids_dub: LanguageNeed,
     /// Languages of artwork that will do; none: none is needed.
     pub artwork_languages: Vec<String>,
+    /// Languages of the tracks that are offered, each with its variants; `None`: all.
+    pub track_languages: Option<BTreeSet<String>>,
 }

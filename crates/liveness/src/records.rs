@@ -132,6 +132,7 @@ impl Facts {
                 .iter()
                 .map(|tag| self.languages.intern(tag))
                 .collect(),
+            offered: policy.track_languages.as_ref().map(|tags| self.tags(tags)),
         };
         self.set_policy(country, Some(fact));
     }

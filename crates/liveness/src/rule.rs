@@ -12,6 +12,7 @@ use crate::explain::{Case, Finding};
 use crate::facts::{Artwork, Hold, Names, Need, Policies, Rating, Speech, Streams, Text, Window};
 use crate::language::{Language, Languages};
 use crate::record::TrackKind;
+use crate::tracks::covers;
 
 /// One rule: a blocker and when it stands.
 pub struct Rule {
@@ -150,16 +151,7 @@ impl Heard<'_> {
             tracks
                 .binary_search_by_key(&(kind, language), |track| (track.kind, track.language))
                 .is_ok_and(|at| tracks[at].ready)
-                && self.is_licensed(language, terms.languages)
-        })
-    }
-
-    /// Whether a language is licensed, itself or as a variant of one that is.
-    fn is_licensed(&self, language: Language, languages: &Languages) -> bool {
-        self.licensed.is_none_or(|licensed| {
-            languages
-                .chain(language)
-                .any(|language| licensed.binary_search(&language).is_ok())
+                && covers(terms.languages, self.licensed, language)
         })
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::country::CountrySet;
 use crate::rules::ALL;
+use crate::tracks::TrackSet;
 
 /// A set of blockers: one bit per rule, by its place in [`ALL`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -51,12 +52,14 @@ impl fmt::Debug for BlockerSet {
 }
 
 /// A change that will come by itself, as nothing but time passes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct NextChange {
     /// The first instant of the other verdict, ms.
     pub at: i64,
     /// Whether the video is live then.
     pub live: bool,
+    /// The tracks that are live then.
+    pub tracks: TrackSet,
 }
 
 /// Countries with one and the same verdict.
@@ -68,7 +71,10 @@ pub struct Group {
     pub countries: CountrySet,
     /// What holds the video back.
     pub blockers: BlockerSet,
-    /// When it will go live or stop being live; `None`: never, as far as the facts say.
+    /// The tracks that are live; none where the video is not.
+    pub tracks: TrackSet,
+    /// When the video will go live, stop being live or be live with other tracks; `None`: never, as
+    /// far as the facts say.
     pub next: Option<NextChange>,
 }
 
@@ -79,8 +85,48 @@ pub struct Outcome {
     pub groups: Vec<Group>,
     /// Where the video is live.
     pub live: CountrySet,
-    /// Where it will be live: from each instant on, ascending; the first is the evaluation's.
-    pub(crate) timeline: Vec<(i64, CountrySet)>,
+    /// What will be live: from each instant on, ascending; the first is the evaluation's.
+    pub(crate) timeline: Vec<Moment>,
+}
+
+/// Where a video and its tracks are live from an instant on.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// The first instant, ms.
+    pub at: i64,
+    /// Where the video is live.
+    pub live: CountrySet,
+    /// Where which tracks are: disjoint, sorted by first country, without those that have none.
+    pub tracks: Vec<(TrackSet, CountrySet)>,
+}
+
+impl Moment {
+    /// Whether nothing is live elsewhere or otherwise.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.live == other.live && self.tracks == other.tracks
+    }
+
+    /// Countries whose verdict is another one at another moment.
+    fn differs(&self, other: &Self) -> CountrySet {
+        let mut same = CountrySet::all() - (self.live | other.live);
+        let both = self.live & other.live;
+        same |= both - (with_tracks(&self.tracks) | with_tracks(&other.tracks));
+        for (tracks, countries) in &self.tracks {
+            for (others, elsewhere) in &other.tracks {
+                let shared = *countries & *elsewhere;
+                if !shared.is_empty() && tracks == others {
+                    same |= shared;
+                }
+            }
+        }
+        CountrySet::all() - same
+    }
+}
+
+fn with_tracks(parts: &[(TrackSet, CountrySet)]) -> CountrySet {
+    parts
+        .iter()
+        .fold(CountrySet::EMPTY, |all, &(_, countries)| all | countries)
 }
 
 impl PartialEq for Outcome {
@@ -104,9 +150,9 @@ impl Outcome {
         }
     }
 
-    /// Where the video will be live, from each instant (ms) on, ascending; the first is the evaluation's.
-    /// Empty for an outcome that was read back from a state.
-    pub fn timeline(&self) -> &[(i64, CountrySet)] {
+    /// What will be live from each instant on, ascending; the first is the evaluation's. Empty for an
+    /// outcome that was read back from a state.
+    pub fn timeline(&self) -> &[Moment] {
         &self.timeline
     }
 
@@ -130,47 +176,63 @@ impl Outcome {
 
     /// Where the video is live at an instant that is not before the evaluation's.
     pub fn live_at(&self, at: i64) -> CountrySet {
-        let after = self.timeline.partition_point(|&(from, _)| from <= at);
-        match after {
-            0 => self.live,
-            after => self.timeline[after - 1].1,
-        }
+        self.moment(at).map_or(self.live, |moment| moment.live)
+    }
+
+    /// What is live at an instant that is not before the evaluation's.
+    pub(crate) fn moment(&self, at: i64) -> Option<&Moment> {
+        let after = self.timeline.partition_point(|moment| moment.at <= at);
+        self.timeline.get(after.checked_sub(1)?)
     }
 }
 
-/// Groups countries by what blocks them and by what will change next.
+/// Groups countries by what blocks them, by what is live and by what will change next.
 pub(crate) fn assemble(
     markets: CountrySet,
     blocked: &[(usize, CountrySet)],
-    timeline: Vec<(i64, CountrySet)>,
+    timeline: Vec<Moment>,
 ) -> Outcome {
-    let live = timeline
-        .first()
-        .map_or(CountrySet::EMPTY, |&(_, live)| live);
     let mut groups = Vec::new();
     if !markets.is_empty() {
         groups.push(Group {
             live: false,
             countries: markets,
             blockers: BlockerSet::EMPTY,
+            tracks: TrackSet::default(),
             next: None,
         });
     }
-    split(&mut groups, live, |group| group.live = true);
+    let mut live = CountrySet::EMPTY;
+    if let Some((now, later)) = timeline.split_first() {
+        live = now.live;
+        split(&mut groups, live, |group| group.live = true);
+        for (tracks, countries) in &now.tracks {
+            split(&mut groups, *countries, |group| {
+                group.tracks = tracks.clone()
+            });
+        }
+        let mut settled = CountrySet::EMPTY;
+        for then in later {
+            let changed = now.differs(then) - settled;
+            settled |= changed;
+            split(&mut groups, changed, |group| {
+                group.next = Some(NextChange {
+                    at: then.at,
+                    live: false,
+                    tracks: TrackSet::default(),
+                });
+            });
+            for_next(&mut groups, changed & then.live, |next| next.live = true);
+            for (tracks, countries) in &then.tracks {
+                for_next(&mut groups, changed & *countries, |next| {
+                    next.tracks = tracks.clone()
+                });
+            }
+        }
+    }
     for &(place, countries) in blocked {
         split(&mut groups, countries, |group| {
             group.blockers.0 |= 1 << place
-        });
-    }
-    let mut settled = CountrySet::EMPTY;
-    for &(at, then) in timeline.iter().skip(1) {
-        let changed = ((then - live) | (live - then)) - settled;
-        settled |= changed;
-        split(&mut groups, changed, |group| {
-            group.next = Some(NextChange {
-                at,
-                live: !group.live,
-            });
         });
     }
     groups.sort_unstable_by_key(|group| group.countries.first());
@@ -179,6 +241,14 @@ pub(crate) fn assemble(
         live,
         timeline,
     }
+}
+
+fn for_next(groups: &mut Vec<Group>, set: CountrySet, mark: impl Fn(&mut NextChange)) {
+    split(groups, set, |group| {
+        if let Some(next) = &mut group.next {
+            mark(next);
+        }
+    });
 }
 
 /// Splits every group into the countries of a set, which are marked, and the others.

@@ -9,9 +9,9 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use common::Random;
-use common::oracle::{Oracle, Setup, Verdict, parents};
+use common::oracle::{Oracle, Setup, parents};
 use common::world::{Change, World};
+use common::{Random, next_of, verdict_of};
 use liveness::configuration::Value as Setting;
 use liveness::record::*;
 use liveness::{Configuration, Country, Evaluator, RULES, Scratch};
@@ -188,6 +188,7 @@ fn policy(value: &Value) -> Policy {
             .iter()
             .map(text)
             .collect(),
+        track_languages: texts(&value["trackLanguages"]),
     }
 }
 
@@ -318,13 +319,10 @@ fn the_real_catalogue_on_its_day() {
                 let video = facts.video(slot);
                 for code in &countries {
                     let group = outcome.group(Country::from_code(code).unwrap()).unwrap();
-                    let found = Verdict {
-                        live: group.live,
-                        blockers: group.blockers.codes().map(str::to_owned).collect(),
-                    };
+                    let found = verdict_of(group);
                     let wanted = oracle.verdict(video, code, now).unwrap();
                     assert_eq!(found, wanted, "seed {seed}: {video} in {code} at {now}");
-                    let next = group.next.map(|next| (next.at, next.live));
+                    let next = next_of(group);
                     let wanted = oracle.next_change(video, code, now);
                     assert_eq!(next, wanted, "seed {seed}: {video} in {code} after {now}");
                     compared += 1;

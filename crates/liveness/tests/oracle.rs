@@ -2,18 +2,21 @@
 //! which something begins or ends, and about what comes next.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(dead_code, reason = "shared with the other tests")]
 
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::Random;
-use common::oracle::{Oracle, Setup, Verdict, parents};
+use common::oracle::{Next, Oracle, Setup, Tracks, Verdict, parents};
+use common::small::random_setup;
 use common::world::{COUNTRIES, World, change_facts, random_change};
-use liveness::configuration::{Configuration, RuleConfiguration, Value};
-use liveness::{Country, Evaluator, Facts, RULES, Scratch};
+use common::{Random, next_of, verdict_of};
+use liveness::Configuration;
+use liveness::record::TrackKind;
+use liveness::{Country, Evaluator, Explanation, Facts, RULES, Scratch, Track};
 
-type Verdicts = BTreeMap<(i64, &'static str), (Verdict, Option<(i64, bool)>)>;
+type Verdicts = BTreeMap<(i64, &'static str), (Verdict, Option<Next>)>;
 
 fn verdicts(evaluator: &Evaluator, facts: &Facts, now: i64) -> Verdicts {
     let mut verdicts = Verdicts::new();
@@ -27,11 +30,7 @@ fn verdicts(evaluator: &Evaluator, facts: &Facts, now: i64) -> Verdicts {
         assert!(firsts.is_sorted(), "groups are sorted by content");
         for group in &outcome.groups {
             for country in group.countries.iter() {
-                let verdict = Verdict {
-                    live: group.live,
-                    blockers: group.blockers.codes().map(str::to_owned).collect(),
-                };
-                let next = group.next.map(|next| (next.at, next.live));
+                let (verdict, next) = (verdict_of(group), next_of(group));
                 let key = (facts.video(slot), country.code());
                 assert!(
                     verdicts.insert(key, (verdict, next)).is_none(),
@@ -54,46 +53,6 @@ fn expected(oracle: &Oracle<'_>, now: i64) -> Verdicts {
         }
     }
     verdicts
-}
-
-fn random_setup(random: &mut Random) -> (Setup, Configuration) {
-    let mut setup = Setup::default();
-    let mut configuration = Configuration::default();
-    let list = |random: &mut Random, among: &[&str]| -> Vec<String> {
-        random.some(among, 15).into_iter().collect()
-    };
-    setup.formats = list(random, &["poster", "still"]);
-    setup.profiles = list(random, &["hd-avc", "uhd-hevc"]);
-    setup.drm = list(random, &["widevine", "playready"]);
-    for rule in RULES {
-        let enabled = random.chance(95);
-        if !enabled {
-            setup.off.insert(rule.code.to_owned());
-        }
-        let mut parameters = BTreeMap::new();
-        for parameter in rule.parameters {
-            let value = match (parameter.name, (parameter.default)()) {
-                ("fallback", Value::Flag(default)) => {
-                    let flag = default ^ random.chance(30);
-                    setup.fallback.insert(rule.code.to_owned(), flag);
-                    Value::Flag(flag)
-                }
-                ("formats", _) => Value::Names(setup.formats.clone()),
-                ("profiles", _) => Value::Names(setup.profiles.clone()),
-                ("drm", _) => Value::Names(setup.drm.clone()),
-                (name, _) => panic!("the oracle does not know the parameter {name}"),
-            };
-            parameters.insert(parameter.name.to_owned(), value);
-        }
-        let rule_configuration = RuleConfiguration {
-            enabled,
-            parameters,
-        };
-        configuration
-            .rules
-            .insert(rule.code.to_owned(), rule_configuration);
-    }
-    (setup, configuration)
 }
 
 fn agree(seed: u64, world: &World, setup: &Setup, evaluator: &Evaluator, facts: &Facts, now: i64) {
@@ -198,7 +157,7 @@ fn an_explanation_is_the_verdict_with_true_grounds() {
                 .collect();
             assert_eq!(why.live, verdict.live);
             assert_eq!(told, verdict.blockers, "seed {seed}, {video} in {code}");
-            assert_eq!(why.next_change.map(|next| (next.at, next.live)), next);
+            assert_tracks(&world, &why, &verdict, next.as_ref());
             for blocker in &why.blockers {
                 assert!(!blocker.inputs.is_empty(), "seed {seed}: {blocker:?}");
                 assert!(!blocker.message.is_empty());
@@ -212,6 +171,47 @@ fn an_explanation_is_the_verdict_with_true_grounds() {
                 }
             }
         }
+    }
+}
+
+/// The tracks of an explanation are those of the verdicts, with the obstacles of the definition.
+fn assert_tracks(world: &World, why: &Explanation, verdict: &Verdict, next: Option<&Next>) {
+    let named = |tracks: &[Track]| -> Tracks {
+        let tracks = tracks.iter();
+        tracks
+            .map(|it| (TrackKind::from_name(&it.kind).unwrap(), it.language.clone()))
+            .collect()
+    };
+    let setup = Setup::default();
+    let oracle = Oracle {
+        world,
+        setup: &setup,
+        parents: parents(),
+    };
+    let (title, policy) = (&world.titles[&why.video], &world.policies[&why.country]);
+    let mut live = Tracks::new();
+    for track in &why.tracks {
+        let kind = TrackKind::from_name(&track.kind).unwrap();
+        if track.live {
+            live.insert((kind, track.language.clone()));
+        }
+        if title.kind.is_playable() {
+            let obstacles = oracle.obstacles(title, policy, kind, &track.language, why.now);
+            let found = track.obstacles.iter().map(String::as_str);
+            assert_eq!(found.collect::<BTreeSet<&str>>(), obstacles, "{why:?}");
+            assert_eq!(track.live, why.live && obstacles.is_empty(), "{why:?}");
+        }
+    }
+    assert_eq!(live, verdict.tracks, "{why:?}");
+    match (&why.next_change, next) {
+        (Some(found), Some(next)) => {
+            assert_eq!((found.at, found.live), (next.at, next.live), "{why:?}");
+            let added: Tracks = next.tracks.difference(&live).cloned().collect();
+            let removed: Tracks = live.difference(&next.tracks).cloned().collect();
+            assert_eq!(named(&found.tracks_added), added, "{why:?}");
+            assert_eq!(named(&found.tracks_removed), removed, "{why:?}");
+        }
+        (found, next) => assert_eq!(found.is_some(), next.is_some(), "{why:?}"),
     }
 }
 

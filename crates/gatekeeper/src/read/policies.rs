@@ -53,6 +53,8 @@ pub(super) struct Policies<'a> {
     subtitles: NeedField<'a>,
     kids_dub: NeedField<'a>,
     artwork: LanguageField<'a>,
+    /// Missing in states that were published before there was such a field.
+    offered: Option<LanguageField<'a>>,
 }
 
 impl<'a> Reader<'a> for Policies<'a> {
@@ -70,6 +72,10 @@ impl<'a> Reader<'a> for Policies<'a> {
             subtitles: NeedField::of(&root, "subtitles")?,
             kids_dub: NeedField::of(&root, "kidsDub")?,
             artwork: LanguageField::of(&root, root.records, "artworkLanguages")?,
+            offered: match root.field("trackLanguages") {
+                Ok(_) => Some(LanguageField::of(&root, root.records, "trackLanguages")?),
+                Err(_) => None,
+            },
         })
     }
 
@@ -98,6 +104,10 @@ impl<'a> Reader<'a> for Policies<'a> {
             subtitles: self.subtitles.get(record, facts),
             kids_dub: self.kids_dub.get(record, facts),
             artwork: self.artwork.ordered(record, facts),
+            offered: match &mut self.offered {
+                Some(offered) => offered.get(record, facts),
+                None => None,
+            },
         };
         facts.set_policy(country, Some(fact));
     }

@@ -60,7 +60,8 @@ fn schemas(input: Input, changes: usize) -> Vec<Schema> {
         Input::Policies => {
             "Policy @PrimaryKey(country) { string country; SetOfString ratingSystems;
              boolean ratingRequired; int maximumAge; LanguageNeed title; LanguageNeed synopsis;
-             LanguageNeed subtitles; LanguageNeed kidsDub; ListOfString artworkLanguages; }
+             LanguageNeed subtitles; LanguageNeed kidsDub; ListOfString artworkLanguages;
+             SetOfString trackLanguages; }
              LanguageNeed { string need; SetOfString languages; }"
         }
         Input::Holds => {
@@ -262,6 +263,10 @@ fn policy(record: &Policy) -> Value {
         ("subtitles", need(&record.subtitles)),
         ("kidsDub", need(&record.kids_dub)),
         ("artworkLanguages", Value::List(artwork.collect())),
+        (
+            "trackLanguages",
+            or_null(record.track_languages.as_ref(), set),
+        ),
     ])
 }
 

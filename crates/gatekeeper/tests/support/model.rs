@@ -1,31 +1,37 @@
 //! What a world's verdicts are, as published and by their plain definition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dataset::{DatasetName, Subscriber, SubscriberOptions, View};
 use gatekeeper::output::Verdicts;
-use liveness::RULES;
+use liveness::{Outcome, RULES};
 
 use super::{START_MS, Station};
-use crate::common::Random;
-use crate::common::oracle::{Oracle, Setup, parents};
+use crate::common::oracle::{Next, Oracle, Setup, Verdict, parents};
 use crate::common::world::{COUNTRIES, World, random_change};
+use crate::common::{Random, next_of, verdict_of};
 
-/// Video and country to live, blockers, next change.
-pub(crate) type Pairs =
-    BTreeMap<(i64, &'static str), (bool, BTreeSet<String>, Option<(i64, bool)>)>;
+/// Video and country to the verdict and what comes next.
+pub(crate) type Pairs = BTreeMap<(i64, &'static str), (Verdict, Option<Next>)>;
+
+/// Adds the verdicts of an outcome, in a world's time.
+pub(crate) fn add(pairs: &mut Pairs, video: i64, outcome: &Outcome) {
+    for group in &outcome.groups {
+        let next = next_of(group).map(|next| Next {
+            at: next.at - START_MS,
+            ..next
+        });
+        for country in group.countries.iter() {
+            pairs.insert((video, country.code()), (verdict_of(group), next.clone()));
+        }
+    }
+}
 
 pub(crate) fn published(state: &hollow::ReadState) -> Pairs {
     let mut pairs = Pairs::new();
     for (video, outcome) in Verdicts::of(state).unwrap().all() {
-        for group in &outcome.groups {
-            for country in group.countries.iter() {
-                let blockers = group.blockers.codes().map(str::to_owned).collect();
-                let next = group.next.map(|next| (next.at - START_MS, next.live));
-                pairs.insert((video, country.code()), (group.live, blockers, next));
-            }
-        }
+        add(&mut pairs, video, &outcome);
     }
     pairs
 }
@@ -62,7 +68,7 @@ pub(crate) fn expected(world: &World, now: i64, off: &[&str]) -> Pairs {
         for country in COUNTRIES {
             if let Some(verdict) = oracle.verdict(video, country, now) {
                 let next = oracle.next_change(video, country, now);
-                pairs.insert((video, country), (verdict.live, verdict.blockers, next));
+                pairs.insert((video, country), (verdict, next));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use gatekeeper::{Explainer, When, Why};
-use liveness::Country;
+use liveness::{Country, TrackVerdict};
 use registry::{DatasetName, Version};
 
 use crate::cli::Globals;
@@ -136,16 +136,68 @@ fn print(why: &Why) -> Result<()> {
             }
         }
     }
-    match &why.next_change {
-        Some(change) => output::print_line(&format!(
-            "\n  by itself {} at {}",
-            if change.live {
-                "live"
-            } else {
-                "not live any more"
-            },
-            change.at
-        )),
-        None => output::print_line(&"\n  no change by itself"),
+    print_tracks(why)?;
+    let Some(change) = &why.next_change else {
+        return output::print_line(&"\n  no change by itself");
+    };
+    let becomes = match (why.live, change.live) {
+        (true, true) => "live with other tracks",
+        (_, true) => "live",
+        (_, false) => "not live any more",
+    };
+    output::print_line(&format!("\n  by itself {becomes} at {}", change.at))?;
+    let come = named(
+        change
+            .tracks_added
+            .iter()
+            .map(|it| (&it.kind, &it.language)),
+    );
+    let gone = named(
+        change
+            .tracks_removed
+            .iter()
+            .map(|it| (&it.kind, &it.language)),
+    );
+    for (tracks, verb) in [(come, "then with"), (gone, "then without")] {
+        for (kind, languages) in tracks {
+            output::print_line(&format!("      {verb} {kind} {}", languages.join(", ")))?;
+        }
     }
+    Ok(())
+}
+
+/// The tracks that are live, by kind, and what keeps the others from it.
+fn print_tracks(why: &Why) -> Result<()> {
+    if why.tracks.is_empty() {
+        return output::print_line(&"\n  no tracks");
+    }
+    let live = why.tracks.iter().filter(|track| track.live).count();
+    output::print_line(&format!("\n  tracks: {live} of {} live", why.tracks.len()))?;
+    let mut alike: BTreeMap<(bool, &[String]), Vec<&TrackVerdict>> = BTreeMap::new();
+    for track in &why.tracks {
+        let tracks = alike.entry((!track.live, &track.obstacles));
+        tracks.or_default().push(track);
+    }
+    for ((is_dark, obstacles), tracks) in alike {
+        let verdict = match (is_dark, obstacles.is_empty()) {
+            (false, _) => "live".to_owned(),
+            (true, true) => "live as soon as the video is".to_owned(),
+            (true, false) => obstacles.join(", "),
+        };
+        for (kind, languages) in named(tracks.iter().map(|it| (&it.kind, &it.language))) {
+            output::print_line(&format!("      {kind} {}: {verdict}", languages.join(", ")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Languages by kind.
+fn named<'a>(
+    tracks: impl Iterator<Item = (&'a String, &'a String)>,
+) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (kind, language) in tracks {
+        named.entry(kind).or_default().push(language);
+    }
+    named
 }

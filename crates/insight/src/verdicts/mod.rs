@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use hollow::KeyValue;
 
 use crate::{Comparison, Error, Result};
-use read::{Blockers, ByCountry, Names, Reader, numbers};
+use read::{Blockers, ByCountry, Names, Reader, TrackSet, numbers};
 
-pub use report::{Cell, Count, Flips, RuleChange, VerdictReport, VideoFlips, report};
+pub use report::{Cell, Count, Flips, RuleChange, TrackChange, VerdictReport, VideoFlips, report};
 
 /// A video and a country whose verdicts differ.
 pub struct PairChange<'a> {
@@ -36,6 +36,7 @@ pub struct Verdict<'a> {
     /// Whether the video is live.
     pub live: bool,
     blockers: Blockers,
+    tracks: TrackSet,
     names: &'a Names,
 }
 
@@ -55,6 +56,21 @@ impl<'a> PairChange<'a> {
     /// Whether the pair was live in the first state and is not in the second.
     pub fn went_dark(&self) -> bool {
         is_live(self.before) && !is_live(self.after)
+    }
+
+    /// Whether the pair is live in both states, with other tracks.
+    pub fn has_other_tracks(&self) -> bool {
+        is_live(self.before) && is_live(self.after) && tracks(self.before) != tracks(self.after)
+    }
+
+    /// The tracks (kind and language, as `dub fr`) that the first state had not.
+    pub fn tracks_added(&self) -> impl Iterator<Item = &'a str> {
+        self.names.without(tracks(self.after), tracks(self.before))
+    }
+
+    /// The tracks that the second state has no more.
+    pub fn tracks_removed(&self) -> impl Iterator<Item = &'a str> {
+        self.names.without(tracks(self.before), tracks(self.after))
     }
 
     /// The blockers that the second state has no more.
@@ -79,6 +95,10 @@ fn is_live(verdict: Option<Verdict<'_>>) -> bool {
 
 fn blockers(verdict: Option<Verdict<'_>>) -> Blockers {
     verdict.map_or(0, |verdict| verdict.blockers)
+}
+
+fn tracks(verdict: Option<Verdict<'_>>) -> TrackSet {
+    verdict.map_or_else(TrackSet::default, |verdict| verdict.tracks)
 }
 
 /// Which pairs a report is about; all of them by default.
@@ -117,7 +137,7 @@ impl Filter {
     }
 }
 
-/// Calls `each` with every pair whose verdicts differ, in being live or in blockers, and which passes the filter. The cost
+/// Calls `each` with every pair whose verdicts differ, in being live, in blockers or in live tracks, and which passes the filter. The cost
 /// follows the videos that differ.
 ///
 /// # Errors
@@ -156,16 +176,17 @@ pub fn changes<E: From<Error>>(
         for number in 0..names.countries.len() {
             let verdict = |groups: &ByCountry| {
                 let group = groups.get(number)?.as_deref()?;
-                Some((group.live, group.blockers))
+                Some((group.live, group.blockers, group.tracks))
             };
             let (was, is) = (verdict(&before), verdict(&after));
             if was == is {
                 continue;
             }
             let names = &names;
-            let verdict = |(live, blockers)| Verdict {
+            let verdict = |(live, blockers, tracks)| Verdict {
                 live,
                 blockers,
+                tracks,
                 names,
             };
             let pair = PairChange {
@@ -183,8 +204,11 @@ pub fn changes<E: From<Error>>(
     Ok(())
 }
 
-/// What changed besides the blockers with these codes: by code (or `pair added`, `pair removed`), in how many pairs. Empty
-/// where nothing else did, so that a script can fail otherwise.
+/// What [`unexpected`] calls a change of tracks alone.
+pub const TRACKS: &str = "tracks";
+
+/// What changed besides the blockers with these codes: by code (or `pair added`, `pair removed`, and [`TRACKS`] of pairs that
+/// are live in both with other tracks), in how many pairs. Empty where nothing else did, so that a script can fail otherwise.
 ///
 /// # Errors
 /// As [`changes`].
@@ -199,7 +223,8 @@ pub fn unexpected(
             (_, None) => Some("pair removed"),
             _ => None,
         };
-        let codes = pair.lifted().chain(pair.placed());
+        let tracks = pair.has_other_tracks().then_some(TRACKS);
+        let codes = pair.lifted().chain(pair.placed()).chain(tracks);
         for code in codes.filter(|&code| !expected.contains(code)).chain(whole) {
             *found.entry(code.to_owned()).or_default() += 1;
         }

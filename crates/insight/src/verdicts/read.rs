@@ -7,11 +7,47 @@ use hollow::{ObjectView, Ordinal, ReadState, Schema, TypeState};
 
 use crate::{Error, Result, root_type};
 
-/// The codes of countries and blockers by number, the same for both states of a comparison.
+/// The codes of countries and blockers, the tracks and the sets of tracks by number, the same for
+/// both states of a comparison.
 #[derive(Default)]
 pub(super) struct Names {
     pub(super) countries: Codes,
     pub(super) blockers: Codes,
+    /// Kinds and languages, as `dub fr`.
+    pub(super) tracks: Codes,
+    track_sets: HashMap<Rc<[usize]>, TrackSet>,
+    sets: Vec<Rc<[usize]>>,
+}
+
+/// A set of tracks, by number.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct TrackSet(Option<usize>);
+
+impl Names {
+    /// The number of a set of tracks; that of none is the default.
+    fn track_set(&mut self, mut tracks: Vec<usize>) -> TrackSet {
+        if tracks.is_empty() {
+            return TrackSet::default();
+        }
+        tracks.sort_unstable();
+        if let Some(&set) = self.track_sets.get(tracks.as_slice()) {
+            return set;
+        }
+        let tracks: Rc<[usize]> = Rc::from(tracks);
+        let set = TrackSet(Some(self.sets.len()));
+        self.sets.push(Rc::clone(&tracks));
+        self.track_sets.insert(tracks, set);
+        set
+    }
+
+    /// The tracks of one set that are not in another.
+    pub(super) fn without(&self, set: TrackSet, other: TrackSet) -> impl Iterator<Item = &str> {
+        let members = |set: TrackSet| set.0.map_or(&[][..], |set| &self.sets[set]);
+        let others = members(other);
+        let left = members(set).iter();
+        left.filter(|track| others.binary_search(track).is_err())
+            .map(|&track| self.tracks.text(track))
+    }
 }
 
 /// Codes by number, in the order in which they were met.
@@ -54,6 +90,7 @@ pub(super) struct Group {
     pub(super) live: bool,
     pub(super) countries: Vec<usize>,
     pub(super) blockers: Blockers,
+    pub(super) tracks: TrackSet,
 }
 
 /// The verdict of each country, by number, where it has one.
@@ -68,6 +105,9 @@ pub(super) struct Reader<'a> {
     live: usize,
     countries: Strings<'a>,
     blockers: Strings<'a>,
+    /// `None` in states that were published before tracks were evaluated.
+    assets: Option<Strings<'a>>,
+    track_sets: HashMap<Ordinal, TrackSet>,
     made: HashMap<Ordinal, Rc<Group>>,
 }
 
@@ -88,6 +128,11 @@ impl<'a> Reader<'a> {
             live: field_of(groups, "live")?,
             countries: Strings::new(state, groups, "countries")?,
             blockers: Strings::new(state, groups, "blockers")?,
+            assets: match field_of(groups, "assets") {
+                Ok(_) => Some(Strings::new(state, groups, "assets")?),
+                Err(_) => None,
+            },
+            track_sets: HashMap::new(),
             made: HashMap::new(),
         })
     }
@@ -124,6 +169,7 @@ impl<'a> Reader<'a> {
             live: record.boolean(self.live).unwrap_or_default(),
             countries: Vec::new(),
             blockers: 0,
+            tracks: self.tracks(&record, names),
         };
         self.countries.each(&record, |code| {
             group.countries.push(names.countries.number(code));
@@ -142,7 +188,30 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A field with a set or list of records that hold one text.
+impl Reader<'_> {
+    fn tracks(&mut self, group: &ObjectView<'_>, names: &mut Names) -> TrackSet {
+        let Some(assets) = &self.assets else {
+            return TrackSet::default();
+        };
+        let Some(set) = group.reference(assets.field) else {
+            return TrackSet::default();
+        };
+        if let Some(&tracks) = self.track_sets.get(&set) {
+            return tracks;
+        }
+        let mut tracks = Vec::new();
+        assets.elements(group, |asset| {
+            let text = |field| asset.string(field).map(|text| text.to_string());
+            let [kind, language] = [0, 1].map(|field| text(field).unwrap_or_default());
+            tracks.push(names.tracks.number(&format!("{kind} {language}")));
+        });
+        let tracks = names.track_set(tracks);
+        self.track_sets.insert(set, tracks);
+        tracks
+    }
+}
+
+/// A field with a set or list of records that hold texts.
 struct Strings<'a> {
     field: usize,
     collections: &'a TypeState,
@@ -165,14 +234,22 @@ impl<'a> Strings<'a> {
         })
     }
 
+    /// Calls `each` with the first text of every element.
     fn each(&self, record: &ObjectView<'_>, mut each: impl FnMut(&str)) {
+        self.elements(record, |element| {
+            if let Some(text) = element.string(0) {
+                each(&text.to_string());
+            }
+        });
+    }
+
+    fn elements(&self, record: &ObjectView<'_>, mut each: impl FnMut(&ObjectView<'_>)) {
         let Some(collection) = record.reference(self.field) else {
             return;
         };
         let mut element = |ordinal: Ordinal| {
-            let element = self.elements.object(ordinal);
-            if let Some(text) = element.and_then(|element| element.string(0)) {
-                each(&text.to_string());
+            if let Some(element) = self.elements.object(ordinal) {
+                each(&element);
             }
         };
         if let Some(set) = self.collections.set(collection) {

@@ -21,6 +21,10 @@ pub struct VerdictReport {
     pub weight_dark: u64,
     /// Pairs that did not flip, but are held back by other blockers now.
     pub other_blockers: u64,
+    /// Pairs that are live in both, with other tracks.
+    pub other_tracks: u64,
+    /// By track, in pairs that are live in both: the most frequent first.
+    pub tracks: Vec<TrackChange>,
     /// By rule: where it blocks no longer, or does now, the most frequent first.
     pub rules: Vec<RuleChange>,
     /// By blocker: what held pairs that are live now, and what holds pairs that went dark; the most frequent first.
@@ -81,6 +85,17 @@ pub struct RuleChange {
     pub placed: u64,
 }
 
+/// In how many pairs one track came or went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct TrackChange {
+    /// Its kind and language, as `dub fr`.
+    pub track: String,
+    /// Pairs that have it now.
+    pub added: u64,
+    /// Pairs that have it no more.
+    pub removed: u64,
+}
+
 /// Flips of one video.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct VideoFlips {
@@ -135,6 +150,8 @@ pub fn report(
 struct Counter {
     total: Count,
     other_blockers: u64,
+    other_tracks: u64,
+    tracks: BTreeMap<String, TrackChange>,
     rules: BTreeMap<String, RuleChange>,
     blockers: BTreeMap<String, Count>,
     countries: BTreeMap<String, Count>,
@@ -151,6 +168,16 @@ impl Counter {
             self.rules.entry(code.to_owned()).or_default().placed += 1;
         }
         let is_live = pair.went_live();
+        if pair.has_other_tracks() {
+            self.other_tracks += 1;
+            for track in pair.tracks_added() {
+                self.tracks.entry(track.to_owned()).or_default().added += 1;
+            }
+            for track in pair.tracks_removed() {
+                self.tracks.entry(track.to_owned()).or_default().removed += 1;
+            }
+            return;
+        }
         if !is_live && !pair.went_dark() {
             self.other_blockers += 1;
             return;
@@ -188,6 +215,12 @@ impl Counter {
             .map(|(code, change)| RuleChange { code, ..change })
             .collect();
         rules.sort_by_key(|rule| Reverse(rule.lifted + rule.placed));
+        let mut tracks: Vec<TrackChange> = self
+            .tracks
+            .into_iter()
+            .map(|(track, change)| TrackChange { track, ..change })
+            .collect();
+        tracks.sort_by_key(|track| Reverse(track.added + track.removed));
         let mut cells: Vec<Cell> = self
             .cells
             .into_iter()
@@ -217,6 +250,8 @@ impl Counter {
             weight_live: self.total.weight_live,
             weight_dark: self.total.weight_dark,
             other_blockers: self.other_blockers,
+            other_tracks: self.other_tracks,
+            tracks,
             rules,
             blockers: most_frequent(self.blockers),
             countries: most_frequent(self.countries),

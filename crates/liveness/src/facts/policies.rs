@@ -4,6 +4,7 @@
 //! distinct demand once and answers for all countries that make it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::country::{Country, CountrySet};
 use crate::facts::names::Name;
@@ -23,6 +24,7 @@ pub struct Policies {
     subtitles: Vec<(Need, CountrySet)>,
     kids_dub: Vec<(Need, CountrySet)>,
     artwork: Vec<(Vec<Language>, CountrySet)>,
+    offered: Vec<(Option<Arc<[Language]>>, CountrySet)>,
 }
 
 impl Policies {
@@ -65,6 +67,9 @@ impl Policies {
             artwork: gather(&by_country, |policy| vec![policy.artwork.clone()])
                 .into_iter()
                 .filter(|(languages, _)| !languages.is_empty())
+                .collect(),
+            offered: gather(&by_country, |policy| vec![policy.offered.clone()])
+                .into_iter()
                 .collect(),
             by_country,
         }
@@ -118,5 +123,11 @@ impl Policies {
     /// The distinct lists of languages of artwork that will do.
     pub fn artwork(&self) -> &[(Vec<Language>, CountrySet)] {
         &self.artwork
+    }
+
+    /// The distinct sets of languages of which tracks are offered; together the countries are the
+    /// markets.
+    pub fn offered(&self) -> &[(Option<Arc<[Language]>>, CountrySet)] {
+        &self.offered
     }
 }

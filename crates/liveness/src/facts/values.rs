@@ -32,7 +32,7 @@ pub struct Window {
     pub end: i64,
     /// Where it holds.
     pub countries: Countries,
-    /// The languages licensed for subtitles and dubs, sorted; `None`: all.
+    /// The languages licensed for tracks, each with its variants, sorted; `None`: all.
     pub languages: Option<Arc<[Language]>>,
 }
 
@@ -171,4 +171,6 @@ pub struct Policy {
     pub kids_dub: Need,
     /// Languages of artwork that will do, best first; none: none is needed.
     pub artwork: Vec<Language>,
+    /// Languages of the tracks that are offered, each with its variants, sorted; `None`: all.
+    pub offered: Option<Arc<[Language]>>,
 }

@@ -1,7 +1,36 @@
 //! Random catalogues, and the plain definition of liveness to hold the evaluator to.
 
 pub(crate) mod oracle;
+pub(crate) mod small;
 pub(crate) mod world;
+
+use liveness::{Group, TrackSet};
+use oracle::{Next, Tracks, Verdict};
+
+/// The verdict of a group, as the oracle gives it.
+pub(crate) fn verdict_of(group: &Group) -> Verdict {
+    Verdict {
+        live: group.live,
+        blockers: group.blockers.codes().map(str::to_owned).collect(),
+        tracks: tracks_of(&group.tracks),
+    }
+}
+
+/// What comes next in a group, as the oracle gives it.
+pub(crate) fn next_of(group: &Group) -> Option<Next> {
+    group.next.as_ref().map(|next| Next {
+        at: next.at,
+        live: next.live,
+        tracks: tracks_of(&next.tracks),
+    })
+}
+
+fn tracks_of(tracks: &TrackSet) -> Tracks {
+    let tracks = tracks.iter();
+    tracks
+        .map(|track| (track.kind, track.language.to_string()))
+        .collect()
+}
 
 /// Splitmix64: small, seeded, the same everywhere.
 pub(crate) struct Random(pub u64);

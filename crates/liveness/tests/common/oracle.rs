@@ -20,10 +20,23 @@ pub(crate) struct Setup {
     pub(crate) drm: Vec<String>,
 }
 
+/// Kinds and languages.
+pub(crate) type Tracks = BTreeSet<(TrackKind, String)>;
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Verdict {
     pub(crate) live: bool,
     pub(crate) blockers: BTreeSet<String>,
+    /// The tracks that are live.
+    pub(crate) tracks: Tracks,
+}
+
+/// A verdict that comes by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Next {
+    pub(crate) at: i64,
+    pub(crate) live: bool,
+    pub(crate) tracks: Tracks,
 }
 
 pub(crate) struct Oracle<'a> {
@@ -70,18 +83,102 @@ impl Oracle<'_> {
                 .into_iter()
                 .any(|child| self.verdict(child, country, now).unwrap().live),
         };
-        Some(Verdict { live, blockers })
+        let tracks = match title.kind {
+            _ if !live => Tracks::new(),
+            Kind::Movie | Kind::Episode => self.tracks(title, policy, now),
+            Kind::Season | Kind::Show => self
+                .children(video)
+                .into_iter()
+                .flat_map(|child| self.verdict(child, country, now).unwrap().tracks)
+                .collect(),
+        };
+        Some(Verdict {
+            live,
+            blockers,
+            tracks,
+        })
     }
 
-    /// The first instant after now at which being live changes, and to what.
-    pub(crate) fn next_change(&self, video: i64, country: &str, now: i64) -> Option<(i64, bool)> {
-        let live = self.verdict(video, country, now)?.live;
+    /// The first instant after now at which something else is live: the video or its tracks.
+    pub(crate) fn next_change(&self, video: i64, country: &str, now: i64) -> Option<Next> {
+        let verdict = self.verdict(video, country, now)?;
         let mut instants = self.world.instants();
         instants.retain(|&at| at > now);
         instants.into_iter().find_map(|at| {
-            let then = self.verdict(video, country, at)?.live;
-            (then != live).then_some((at, then))
+            let then = self.verdict(video, country, at)?;
+            let other = (then.live, &then.tracks) != (verdict.live, &verdict.tracks);
+            other.then_some(Next {
+                at,
+                live: then.live,
+                tracks: then.tracks,
+            })
         })
+    }
+
+    /// The tracks that are live if the video is: ready, licensed and offered.
+    fn tracks(&self, title: &Title, policy: &Policy, now: i64) -> Tracks {
+        let keys = self.above(title.video).into_iter().flat_map(|video| {
+            let assets = self.world.assets.keys();
+            assets
+                .filter(move |(of, ..)| *of == video)
+                .map(|(_, kind, language)| (*kind, language.clone()))
+        });
+        let mut tracks: Tracks = keys.collect();
+        tracks.retain(|(kind, language)| {
+            self.obstacles(title, policy, *kind, language, now)
+                .is_empty()
+        });
+        tracks
+    }
+
+    /// What keeps a track from being live where its video is.
+    pub(crate) fn obstacles(
+        &self,
+        title: &Title,
+        policy: &Policy,
+        kind: TrackKind,
+        language: &str,
+        now: i64,
+    ) -> BTreeSet<&'static str> {
+        let mut obstacles = BTreeSet::new();
+        let asset = self.above(title.video).into_iter().find_map(|video| {
+            let key = (video, kind, language.to_owned());
+            self.world.assets.get(&key)
+        });
+        if !asset.unwrap().ready {
+            obstacles.insert("track.not-ready");
+        }
+        let itself_or_more = self.whole_chain(language);
+        let covers =
+            |languages: &BTreeSet<String>| itself_or_more.iter().any(|tag| languages.contains(tag));
+        let open = self.open_windows(title.video, &policy.country, now);
+        let licensed = open.is_empty()
+            || open
+                .iter()
+                .any(|window| window.languages.as_ref().is_none_or(covers));
+        let of_the_film = matches!(kind, TrackKind::Captions | TrackKind::Description)
+            && title
+                .original_language
+                .as_ref()
+                .is_some_and(|original| itself_or_more.contains(original));
+        if !licensed && !of_the_film {
+            obstacles.insert("track.not-licensed");
+        }
+        if !policy.track_languages.as_ref().is_none_or(covers) {
+            obstacles.insert("track.not-offered");
+        }
+        obstacles
+    }
+
+    fn open_windows(&self, video: i64, country: &str, now: i64) -> Vec<&Window> {
+        let above = self.above(video);
+        let rights = above.iter().find_map(|video| self.world.rights.get(video));
+        rights
+            .iter()
+            .flat_map(|rights| &rights.windows)
+            .filter(|window| window.countries.contains(country))
+            .filter(|window| window.start <= now && window.end.is_none_or(|end| now < end))
+            .collect()
     }
 
     fn played(&self, title: &Title, policy: &Policy, now: i64) -> BTreeSet<String> {
@@ -94,13 +191,7 @@ impl Oracle<'_> {
         };
         let above = self.above(title.video);
 
-        let rights = above.iter().find_map(|video| self.world.rights.get(video));
-        let open: Vec<&Window> = rights
-            .iter()
-            .flat_map(|rights| &rights.windows)
-            .filter(|window| window.countries.contains(country))
-            .filter(|window| window.start <= now && window.end.is_none_or(|end| now < end))
-            .collect();
+        let open = self.open_windows(title.video, country, now);
         block("rights.no-window", open.is_empty());
 
         let ratings = above.iter().find_map(|video| self.world.ratings.get(video));

@@ -13,8 +13,57 @@ pub(crate) const LANGUAGES: [&str; 8] = [
 ];
 const ARTWORK_LANGUAGES: [&str; 4] = ["en", "es-419", "fr", "zxx"];
 const SYSTEMS: [&str; 3] = ["fsk", "cnc", "us-tv"];
-const VIDEOS: i64 = 14;
 pub(crate) const END: i64 = 30;
+
+/// How large a random catalogue is. The videos' ids begin with 1: shows, seasons, episodes, movies.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) shows: i64,
+    pub(crate) seasons: i64,
+    pub(crate) episodes: i64,
+    pub(crate) movies: i64,
+    pub(crate) countries: usize,
+    pub(crate) records_of_a_video: usize,
+}
+
+pub(crate) const MEDIUM: Shape = Shape {
+    shows: 3,
+    seasons: 3,
+    episodes: 5,
+    movies: 3,
+    countries: COUNTRIES.len(),
+    records_of_a_video: 24,
+};
+
+/// Small enough for thousands of them.
+pub(crate) const SMALL: Shape = Shape {
+    shows: 1,
+    seasons: 2,
+    episodes: 2,
+    movies: 1,
+    countries: 3,
+    records_of_a_video: 22,
+};
+
+impl Shape {
+    fn videos(&self) -> i64 {
+        self.shows + self.seasons + self.episodes + self.movies
+    }
+
+    fn any_video(&self, random: &mut Random) -> i64 {
+        1 + random.below(self.videos() as usize) as i64
+    }
+
+    /// What a video of an id mostly is.
+    fn kind(&self, video: i64) -> Kind {
+        match video {
+            _ if video <= self.shows => Kind::Show,
+            _ if video <= self.shows + self.seasons => Kind::Season,
+            _ if video <= self.videos() - self.movies => Kind::Episode,
+            _ => Kind::Movie,
+        }
+    }
+}
 
 /// The inputs, by key.
 #[derive(Clone, Default, Debug)]
@@ -56,8 +105,12 @@ fn put<K: Ord + Clone, V: Clone>(map: &mut BTreeMap<K, V>, key: &K, value: &Opti
 impl World {
     /// A catalogue of a few families, where about every second fact is in order.
     pub(crate) fn random(random: &mut Random) -> World {
+        World::shaped(&MEDIUM, random)
+    }
+
+    pub(crate) fn shaped(shape: &Shape, random: &mut Random) -> World {
         let mut world = World::default();
-        for country in COUNTRIES {
+        for &country in &COUNTRIES[..shape.countries] {
             if random.chance(85) {
                 world.apply(&Change::Policy(
                     country.into(),
@@ -65,16 +118,16 @@ impl World {
                 ));
             }
         }
-        for video in 1..=VIDEOS {
+        for video in 1..=shape.videos() {
             if random.chance(93) {
-                world.apply(&Change::Title(video, Some(title(video, random))));
+                world.apply(&Change::Title(video, Some(title(video, shape, random))));
             }
-            for _ in 0..24 {
+            for _ in 0..shape.records_of_a_video {
                 world.apply(&record(video, random));
             }
         }
         for _ in 0..random.below(4) {
-            world.apply(&hold(random));
+            world.apply(&hold(shape, random));
         }
         world
     }
@@ -114,6 +167,12 @@ impl World {
     /// The facts of all records, set in one go.
     pub(crate) fn facts(&self) -> Facts {
         let mut facts = Facts::new(liveness::Fallback::cldr());
+        self.put(&mut facts);
+        facts
+    }
+
+    /// Sets all records.
+    pub(crate) fn put(&self, facts: &mut Facts) {
         self.texts.values().for_each(|text| facts.put_text(text));
         self.assets
             .values()
@@ -141,7 +200,6 @@ impl World {
             .values()
             .for_each(|popularity| facts.put_popularity(popularity));
         facts.refresh();
-        facts
     }
 }
 
@@ -184,12 +242,13 @@ pub(crate) fn change_facts(facts: &mut Facts, change: &Change) {
 
 /// A random change: mostly a record set, now and then one removed.
 pub(crate) fn random_change(random: &mut Random) -> Change {
-    let video = 1 + random.below(VIDEOS as usize) as i64;
+    let shape = &MEDIUM;
+    let video = shape.any_video(random);
     let country = random.pick(&COUNTRIES);
     let change = match random.below(12) {
-        0 => Change::Title(video, Some(title(video, random))),
+        0 => Change::Title(video, Some(title(video, shape, random))),
         1 => Change::Policy(country.into(), Some(policy(country, random))),
-        2 => hold(random),
+        2 => hold(shape, random),
         _ => record(video, random),
     };
     match random.chance(25) {
@@ -213,20 +272,21 @@ fn removal(change: Change) -> Change {
     }
 }
 
-/// Videos 1 to 3 are shows, 4 to 6 seasons, 7 to 11 episodes, the rest movies, mostly.
-fn title(video: i64, random: &mut Random) -> Title {
-    let kind = match (video, random.chance(94)) {
-        (1..=3, true) => Kind::Show,
-        (4..=6, true) => Kind::Season,
-        (7..=11, true) => Kind::Episode,
-        (_, true) => Kind::Movie,
-        (_, false) => random.pick(&[Kind::Show, Kind::Season, Kind::Episode, Kind::Movie]),
+/// A title, mostly as the shape has it.
+fn title(video: i64, shape: &Shape, random: &mut Random) -> Title {
+    let kind = match random.chance(94) {
+        true => shape.kind(video),
+        false => random.pick(&[Kind::Show, Kind::Season, Kind::Episode, Kind::Movie]),
     };
-    let parent = match (kind, random.chance(94)) {
-        (Kind::Season, true) => Some(1 + random.below(3) as i64),
-        (Kind::Episode, true) => Some(4 + random.below(3) as i64),
-        (_, true) => None,
-        (_, false) => Some(1 + random.below(VIDEOS as usize) as i64),
+    let mut among = |first: i64, count: i64| Some(first + random.below(count as usize) as i64);
+    let parent = match kind {
+        Kind::Season => among(1, shape.shows),
+        Kind::Episode => among(1 + shape.shows, shape.seasons),
+        Kind::Show | Kind::Movie => None,
+    };
+    let parent = match random.chance(94) {
+        true => parent,
+        false => Some(shape.any_video(random)),
     };
     Title {
         video,
@@ -250,6 +310,7 @@ fn policy(country: &str, random: &mut Random) -> Policy {
     for _ in 0..random.below(3) {
         artwork_languages.push(random.pick(&ARTWORK_LANGUAGES).to_owned());
     }
+    let offers_all = random.chance(60);
     Policy {
         country: country.to_owned(),
         rating_systems: random.some(&SYSTEMS, 50),
@@ -260,6 +321,7 @@ fn policy(country: &str, random: &mut Random) -> Policy {
         subtitles,
         kids_dub,
         artwork_languages,
+        track_languages: (!offers_all).then(|| random.some(&LANGUAGES, 50)),
     }
 }
 
@@ -271,12 +333,12 @@ fn interval(random: &mut Random) -> (i64, Option<i64>) {
     (start, end)
 }
 
-fn hold(random: &mut Random) -> Change {
+fn hold(shape: &Shape, random: &mut Random) -> Change {
     let id = format!("h{}", random.below(4));
     let (from, until) = interval(random);
     let hold = Hold {
         hold: id.clone(),
-        video: 1 + random.below(VIDEOS as usize) as i64,
+        video: shape.any_video(random),
         countries: random.chance(70).then(|| random.some(&COUNTRIES, 40)),
         reason: "a claim is open".to_owned(),
         from,

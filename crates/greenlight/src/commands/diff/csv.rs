@@ -26,12 +26,15 @@ pub(super) fn pairs(
         "hours_viewed",
         "blockers_before",
         "blockers_after",
+        "tracks_added",
+        "tracks_removed",
     ];
     csv.write_record(header).map_err(failed)?;
     verdicts::changes(comparison, filter, |pair| {
         let change = match (pair.went_live(), pair.went_dark()) {
             (true, _) => "live",
             (_, true) => "dark",
+            _ if pair.has_other_tracks() => "tracks",
             _ => "blockers",
         };
         let blockers = |verdict: Option<Verdict<'_>>| {
@@ -46,10 +49,17 @@ pub(super) fn pairs(
             popularity.hours(pair.video).to_string(),
             blockers(pair.before),
             blockers(pair.after),
+            tracks(&mut pair.tracks_added()),
+            tracks(&mut pair.tracks_removed()),
         ])
         .map_err(failed)
     })?;
     csv.flush().map_err(|error| failed(error.into()))
+}
+
+/// Kind and language of each, between semicolons.
+fn tracks(tracks: &mut dyn Iterator<Item = &str>) -> String {
+    tracks.collect::<Vec<_>>().join("; ")
 }
 
 /// Every field of a record that differs.
