@@ -8,11 +8,11 @@ use blobstore::BlobStore;
 use dataset::{Cycle, CycleKind, CycleOutcome, Guard, Populated, Publisher, PublisherOptions};
 use dataset::{DatasetName, Version, View};
 use hollow::write::WriteState;
-use liveness::{Configuration, Evaluator, Outcome, RULES};
+use liveness::{Configuration, Evaluator, Outcome, RULES, Survey};
 use registry::Registry;
 
 use crate::basis::Basis;
-use crate::evaluation::{Difference, Verdicts, compare, evaluate};
+use crate::evaluation::{Difference, Tally, Verdicts, compare};
 use crate::follow::{Follow, Leader};
 use crate::input::Input;
 use crate::inputs::Inputs;
@@ -41,10 +41,12 @@ pub struct GatekeeperOptions {
 /// exactly the `now` of another `liveness`.
 pub struct Gatekeeper {
     inputs: Inputs,
-    evaluator: Evaluator,
+    survey: Survey,
     publisher: Publisher,
     /// The verdicts of the newest accepted version.
     verdicts: Verdicts,
+    /// Their totals.
+    tally: Tally,
     code_revision: String,
     now_floor_ms: i64,
     /// A cycle failed half-way: what became of it has to be found out first.
@@ -90,9 +92,10 @@ impl Gatekeeper {
             .transpose()?;
         let mut gatekeeper = Self {
             inputs,
-            evaluator,
+            survey: Survey::new(evaluator),
             publisher,
             verdicts: Verdicts::new(),
+            tally: Tally::default(),
             code_revision: options.code_revision,
             now_floor_ms: 0,
             has_failed: false,
@@ -120,7 +123,7 @@ impl Gatekeeper {
 
     /// The evaluator with the rules in use.
     pub fn evaluator(&self) -> &Evaluator {
-        &self.evaluator
+        self.survey.evaluator()
     }
 
     /// The newest version of `liveness`.
@@ -199,23 +202,25 @@ impl Gatekeeper {
             }
         };
         phases.refresh_us = lap.next();
-        self.evaluator.prepare(self.inputs.facts());
+        self.survey.prepare(self.inputs.facts());
         phases.prepare_us = lap.next();
 
         let basis = Basis {
             inputs: self.inputs.versions(),
             now_ms,
-            configuration: self.evaluator.configuration().clone(),
-            fingerprint: self.evaluator.fingerprint().to_owned(),
+            configuration: self.evaluator().configuration().clone(),
+            fingerprint: self.evaluator().fingerprint().to_owned(),
             code_revision: self.code_revision.clone(),
             followed,
         };
-        let mut verdicts = evaluate(&self.evaluator, self.inputs.facts(), now_ms);
+        self.survey.evaluate(self.inputs.facts(), now_ms);
+        let mut verdicts = self.survey.outcomes(self.inputs.facts());
         phases.evaluate_us = lap.next();
         let difference = compare(&self.verdicts, &mut verdicts);
         phases.compare_us = lap.next();
 
-        let mut summary = self.summarize(&basis, &verdicts, &difference)?;
+        let tally = self.tally.plus(&difference.tally);
+        let mut summary = self.summarize(&basis, &verdicts, &difference, &tally)?;
         summary.records_read = records_read as u64;
         let end = self.publish(&basis, &verdicts, &difference, &summary, &phases);
         self.has_failed = end.is_err();
@@ -230,7 +235,7 @@ impl Gatekeeper {
                 phases.guard_us = publish.guard_us;
                 phases.accept_us = publish.accept_us;
                 phases.announce_us = publish.announce_us;
-                self.verdicts = verdicts;
+                (self.verdicts, self.tally) = (verdicts, tally);
                 self.now_floor_ms = now_ms;
             }
             CycleOutcome::RolledBack { reason } => {
@@ -239,7 +244,7 @@ impl Gatekeeper {
                 };
             }
             _ => {
-                self.verdicts = verdicts;
+                (self.verdicts, self.tally) = (verdicts, tally);
                 self.now_floor_ms = now_ms;
             }
         }
@@ -261,6 +266,7 @@ impl Gatekeeper {
             Some(state) => read_verdicts(state),
             None => Verdicts::new(),
         };
+        self.tally = Tally::of(&self.verdicts);
         self.now_floor_ms = self.publisher.now_floor_ms().map_err(Error::publish)?;
         Ok(())
     }
@@ -270,16 +276,17 @@ impl Gatekeeper {
         basis: &Basis,
         verdicts: &Verdicts,
         difference: &Difference,
+        tally: &Tally,
     ) -> Result<CycleSummary> {
         let facts = self.inputs.facts();
-        let tally = &difference.tally;
+        let count = |pairs: i64| u64::try_from(pairs).unwrap_or_default();
         let mut blockers: Vec<BlockerCount> = RULES
             .iter()
             .zip(&tally.blocked)
             .filter(|&(_, &pairs)| pairs > 0)
             .map(|(rule, &pairs)| BlockerCount {
                 code: rule.code.to_owned(),
-                pairs,
+                pairs: count(pairs),
             })
             .collect();
         blockers.sort_by(|a, b| (b.pairs, &a.code).cmp(&(a.pairs, &b.code)));
@@ -295,11 +302,11 @@ impl Gatekeeper {
             videos: verdicts.len() as u64,
             titles: facts.roots().iter().filter(is_title).count() as u64,
             countries: facts.policies().markets().len() as u64,
-            pairs: tally.pairs,
-            live: tally.live,
-            not_live: tally.pairs - tally.live,
-            went_live: tally.went_live,
-            went_dark: tally.went_dark,
+            pairs: count(tally.pairs),
+            live: count(tally.live),
+            not_live: count(tally.pairs - tally.live),
+            went_live: difference.went_live,
+            went_dark: difference.went_dark,
             records_changed: (difference.changed.len() + difference.removed.len()) as u64,
             records_read: 0,
             blockers,

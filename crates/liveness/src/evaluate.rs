@@ -10,15 +10,19 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use rayon::prelude::*;
 
 use crate::configuration::{Configuration, Settings};
 use crate::country::CountrySet;
-use crate::facts::{Facts, Hold, Ids, OPEN, Row, Slot, Speech, Window};
+use crate::facts::{Facts, Hold, Key, OPEN, Slot, Speech, Window};
 use crate::rule::{Applies, Check, Children, Heard, Rule, Terms};
 use crate::rules::ALL;
 use crate::tracks::Memo;
-use crate::verdict::{Moment, Outcome, assemble};
+use crate::verdict::{Moment, Outcome, assemble, drop_like};
 use crate::{Result, licence};
+
+/// How many values one task looks at.
+const CHUNK: usize = 512;
 
 /// A rule that is on.
 struct Active {
@@ -54,26 +58,16 @@ pub struct Evaluator {
 #[derive(Default)]
 pub struct Scratch {
     played: HashMap<Key, Arc<Outcome>>,
-    tracks: Memo,
+    tracks: Memo<'static>,
     instants: Vec<i64>,
 }
 
-/// All that decides about a played video.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    ids: Ids,
-    speech: u32,
-    orphan: bool,
-}
-
-impl Key {
-    fn of(row: &Row) -> Self {
-        Self {
-            ids: row.effective,
-            speech: row.speech,
-            orphan: row.orphan,
-        }
-    }
+/// What is known of a played video before its countries are grouped.
+pub(crate) struct Draft {
+    /// Which countries each rule blocks now, by place.
+    pub(crate) blocked: Vec<(usize, CountrySet)>,
+    /// What is live from now on, and from every instant on at which something begins or ends.
+    pub(crate) timeline: Vec<Moment>,
 }
 
 impl Evaluator {
@@ -209,33 +203,48 @@ impl Evaluator {
         visit: &mut impl FnMut(Slot, &Arc<Outcome>),
     ) -> Arc<Outcome> {
         let row = facts.row(slot);
-        let outcome = match row.title.is_none_or(|title| title.kind.is_playable()) {
-            true => self.played(facts, row, now, scratch),
+        let outcome = match row.is_played() {
+            true => self.played(facts, row.to_key(), now, scratch),
             false => {
                 let children: Vec<Arc<Outcome>> = facts
                     .children(slot)
                     .map(|child| self.outcome(facts, child, now, scratch, visit))
                     .collect();
-                Arc::new(self.collection(facts, row, children, now, &mut scratch.tracks))
+                let tracks = &mut scratch.tracks;
+                Arc::new(self.collection(facts, row.to_key(), children, now, tracks))
             }
         };
         visit(slot, &outcome);
         outcome
     }
 
-    fn played(&self, facts: &Facts, row: &Row, now: i64, scratch: &mut Scratch) -> Arc<Outcome> {
-        let key = Key::of(row);
+    fn played(&self, facts: &Facts, key: Key, now: i64, scratch: &mut Scratch) -> Arc<Outcome> {
         if let Some(outcome) = scratch.played.get(&key) {
             return outcome.clone();
         }
+        let mut draft = self.draft(facts, &key, now, &mut scratch.instants);
+        scratch.tracks.fill_in(facts, &key, &mut draft.timeline);
+        let outcome = Arc::new(self.finish(facts, draft));
+        scratch.played.insert(key, outcome.clone());
+        outcome
+    }
+
+    /// Which countries a played video is blocked in now, by rule, and where it will be live.
+    pub(crate) fn draft(
+        &self,
+        facts: &Facts,
+        key: &Key,
+        now: i64,
+        instants: &mut Vec<i64>,
+    ) -> Draft {
         let markets = facts.policies().markets();
         let mut blocked = Vec::with_capacity(self.active.len());
         let mut lasting = CountrySet::EMPTY;
         let mut passing = CountrySet::EMPTY;
         for active in self.rules(Applies::Played) {
-            let (by, lasts) = match self.lasting(facts, active, row) {
+            let (by, lasts) = match self.lasting(facts, active, key) {
                 Some(by) => (by & markets, true),
-                None => (passing_block(facts, active, row, now) & markets, false),
+                None => (passing_block(facts, active, key, now) & markets, false),
             };
             match lasts {
                 true => lasting |= by,
@@ -243,40 +252,92 @@ impl Evaluator {
             }
             blocked.push((active.place, by));
         }
-        let mut moment = |at: i64, blocked: CountrySet| {
-            let live = markets - blocked;
-            Moment {
-                at,
-                live,
-                tracks: scratch.tracks.played(facts, row, at, live),
-            }
+        let moment = |at: i64, blocked: CountrySet| Moment {
+            at,
+            live: markets - blocked,
+            tracks: Vec::new(),
         };
         let mut timeline = vec![moment(now, lasting | passing)];
         if lasting != markets {
-            boundaries(facts, row, now, &mut scratch.instants);
-            for &at in &scratch.instants {
-                let mut blocked = lasting;
-                for active in self.rules(Applies::Played) {
-                    if is_passing(active.check) {
-                        blocked |= passing_block(facts, active, row, at);
-                    }
-                }
-                push_if_new(&mut timeline, moment(at, blocked));
+            boundaries(facts, key, now, instants);
+            timeline.reserve_exact(instants.len());
+            for &at in &*instants {
+                timeline.push(moment(at, lasting | self.passing(facts, key, at)));
             }
         }
-        let outcome = Arc::new(assemble(markets, &blocked, timeline));
-        scratch.played.insert(key, outcome.clone());
-        outcome
+        Draft { blocked, timeline }
+    }
+
+    /// The countries that windows block at an instant, by the number of the windows.
+    pub(crate) fn rights_at(&self, facts: &Facts, at: i64) -> Vec<CountrySet> {
+        let rules: Vec<_> = self
+            .rules(Applies::Played)
+            .filter_map(|active| match active.check {
+                Check::Rights(check) => Some((check, active.terms(facts))),
+                _ => None,
+            })
+            .collect();
+        let blocked = |windows: &Arc<[Window]>| {
+            let by = rules.iter().map(|(check, terms)| check(windows, at, terms));
+            by.fold(CountrySet::EMPTY, |all, by| all | by)
+        };
+        let values = facts.pools.rights.values().par_iter();
+        values.with_min_len(CHUNK).map(blocked).collect()
+    }
+
+    /// The countries that holds block at an instant, by the number of the holds.
+    pub(crate) fn holds_at(&self, facts: &Facts, at: i64) -> Vec<CountrySet> {
+        let rules: Vec<_> = self
+            .rules(Applies::Played)
+            .filter_map(|active| match active.check {
+                Check::Holds(check) => Some((check, active.terms(facts))),
+                _ => None,
+            })
+            .collect();
+        let blocked = |holds: &Arc<[Hold]>| {
+            let by = rules.iter().map(|(check, terms)| check(holds, at, terms));
+            by.fold(CountrySet::EMPTY, |all, by| all | by)
+        };
+        let values = facts.pools.holds.values().par_iter();
+        values.with_min_len(CHUNK).map(blocked).collect()
+    }
+
+    /// The countries in which a played video is blocked at an instant by anything but that no window
+    /// is open or a hold is active.
+    pub(crate) fn blocked_besides(&self, facts: &Facts, key: &Key, at: i64) -> CountrySet {
+        self.rules(Applies::Played)
+            .map(|active| match active.check {
+                Check::Rights(_) | Check::Holds(_) => CountrySet::EMPTY,
+                _ => self
+                    .lasting(facts, active, key)
+                    .unwrap_or_else(|| passing_block(facts, active, key, at)),
+            })
+            .fold(CountrySet::EMPTY, |all, by| all | by)
+    }
+
+    /// Groups the countries of a played video.
+    pub(crate) fn finish(&self, facts: &Facts, draft: Draft) -> Outcome {
+        let Draft { blocked, timeline } = draft;
+        assemble(facts.policies().markets(), &blocked, timeline)
+    }
+
+    /// What rules about windows and holds block of a played video at an instant.
+    fn passing(&self, facts: &Facts, key: &Key, at: i64) -> CountrySet {
+        self.rules(Applies::Played)
+            .filter(|active| is_passing(active.check))
+            .fold(CountrySet::EMPTY, |blocked, active| {
+                blocked | passing_block(facts, active, key, at)
+            })
     }
 
     /// A show or season: live where one of its children is, blocked by what blocks all of them.
-    fn collection(
+    pub(crate) fn collection(
         &self,
         facts: &Facts,
-        row: &Row,
+        key: Key,
         mut children: Vec<Arc<Outcome>>,
         now: i64,
-        tracks: &mut Memo,
+        tracks: &mut Memo<'_>,
     ) -> Outcome {
         let markets = facts.policies().markets();
         let count = children.len();
@@ -291,11 +352,11 @@ impl Evaluator {
         for active in &self.active {
             let mut by = CountrySet::EMPTY;
             if active.rule.applies != Applies::Played {
-                by = match self.lasting(facts, active, row) {
+                by = match self.lasting(facts, active, &key) {
                     Some(by) => by,
                     None => match active.check {
                         Check::Children(check) => check(&below, &active.terms(facts)),
-                        _ => passing_block(facts, active, row, now),
+                        _ => passing_block(facts, active, &key, now),
                     },
                 };
             }
@@ -323,9 +384,8 @@ impl Evaluator {
             }
         };
         let mut timeline = vec![moment(now)];
-        for at in instants {
-            push_if_new(&mut timeline, moment(at));
-        }
+        timeline.extend(instants.into_iter().map(moment));
+        drop_like(&mut timeline);
         assemble(markets, &blocked, timeline)
     }
 
@@ -336,14 +396,14 @@ impl Evaluator {
     }
 
     /// What a rule blocks as long as the facts stay; `None` if that depends on time or children.
-    fn lasting(&self, facts: &Facts, active: &Active, row: &Row) -> Option<CountrySet> {
+    fn lasting(&self, facts: &Facts, active: &Active, key: &Key) -> Option<CountrySet> {
         let id = match active.check {
-            Check::Ancestry(check) => return Some(check(row.orphan, &active.terms(facts))),
-            Check::Ratings(_) => row.effective.ratings,
-            Check::Texts(_) => row.effective.texts,
-            Check::Speech(_) => row.speech,
-            Check::Artwork(_) => row.effective.artwork,
-            Check::Streams(_) => row.effective.streams,
+            Check::Ancestry(check) => return Some(check(key.orphan, &active.terms(facts))),
+            Check::Ratings(_) => key.ids.ratings,
+            Check::Texts(_) => key.ids.texts,
+            Check::Speech(_) => key.speech,
+            Check::Artwork(_) => key.ids.artwork,
+            Check::Streams(_) => key.ids.streams,
             Check::Children(_) | Check::Rights(_) | Check::Holds(_) | Check::Licences(_) => {
                 return None;
             }
@@ -369,21 +429,21 @@ impl Active {
 }
 
 /// What a rule about windows or holds blocks at an instant.
-fn passing_block(facts: &Facts, active: &Active, row: &Row, at: i64) -> CountrySet {
+fn passing_block(facts: &Facts, active: &Active, key: &Key, at: i64) -> CountrySet {
     let pools = &facts.pools;
-    let windows: &[Window] = pools.rights.get(row.effective.rights);
+    let windows: &[Window] = pools.rights.get(key.ids.rights);
     match active.check {
         Check::Rights(check) => check(windows, at, &active.terms(facts)),
         Check::Holds(check) => {
-            let holds: &[Hold] = pools.holds.get(row.effective.holds);
+            let holds: &[Hold] = pools.holds.get(key.ids.holds);
             match holds.is_empty() {
                 true => CountrySet::EMPTY,
                 false => check(holds, at, &active.terms(facts)),
             }
         }
         Check::Licences(check) => {
-            let speech = pools.speech.get(row.speech);
-            let if_all = active.table.get(row.speech as usize).copied();
+            let speech = pools.speech.get(key.speech);
+            let if_all = active.table.get(key.speech as usize).copied();
             let terms = active.terms(facts);
             let ask = |heard: &Heard<'_>| check(heard, &terms);
             licence::lacking(windows, at, speech, ask) - if_all.unwrap_or_default()
@@ -399,20 +459,13 @@ fn is_passing(check: Check) -> bool {
     )
 }
 
-/// Adds a moment unless everything is as before.
-fn push_if_new(timeline: &mut Vec<Moment>, moment: Moment) {
-    if timeline.last().is_none_or(|last| !last.is_like(&moment)) {
-        timeline.push(moment);
-    }
-}
-
 /// The instants after now at which a window or hold begins or ends, ascending.
-fn boundaries(facts: &Facts, row: &Row, now: i64, instants: &mut Vec<i64>) {
+pub(crate) fn boundaries(facts: &Facts, key: &Key, now: i64, instants: &mut Vec<i64>) {
     instants.clear();
-    for window in facts.pools.rights.get(row.effective.rights).iter() {
+    for window in facts.pools.rights.get(key.ids.rights).iter() {
         instants.extend([window.start, window.end]);
     }
-    for hold in facts.pools.holds.get(row.effective.holds).iter() {
+    for hold in facts.pools.holds.get(key.ids.holds).iter() {
         instants.extend([hold.from, hold.until]);
     }
     instants.retain(|&at| at > now && at != OPEN);

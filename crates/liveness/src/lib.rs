@@ -3,7 +3,9 @@
 //! [`Facts`] takes the ten inputs' records and keeps a row per video; an [`Evaluator`] asks every
 //! rule of a [`Configuration`] about every row, for all countries at once, and gives an
 //! [`Outcome`] per video: groups of countries with one verdict, what blocks them, which tracks are
-//! live, and when that changes by itself. [`Evaluator::explain`] says for one video and country which records decided.
+//! live, and when that changes by itself. A [`Survey`] does so cycle after cycle, on all cores, and
+//! keeps what still holds. [`Evaluator::explain`] says for one video and country which records
+//! decided.
 //! Nothing here reads a clock, a file or a network: time is an argument.
 
 pub mod configuration;
@@ -18,6 +20,7 @@ pub mod record;
 mod records;
 mod rule;
 mod rules;
+mod survey;
 mod time;
 mod tracks;
 mod verdict;
@@ -34,6 +37,7 @@ pub use facts::Facts;
 pub use language::{Fallback, Language, Languages};
 pub use rule::{Applies, Check, Children, Heard, Rule, Terms};
 pub use rules::ALL as RULES;
+pub use survey::{Masks, Survey};
 pub use time::Instant;
 pub use tracks::{Obstacle, TrackName, TrackSet};
 pub use verdict::{BlockerSet, Group, Moment, NextChange, Outcome};

@@ -7,16 +7,17 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::country::CountrySet;
-use crate::facts::{Facts, Policies, Row, Speech, Window};
+use crate::facts::{Facts, Key, Policies, Speech, Window};
 use crate::language::{Language, Languages};
 use crate::licence;
 use crate::record::TrackKind;
+use crate::verdict::{Moment, drop_like};
 
 /// Grows when the same facts start to give other live tracks.
 pub(crate) const REVISION: u32 = 1;
@@ -180,31 +181,80 @@ pub(crate) fn is_licensed(
 /// none.
 pub(crate) type Parts = Vec<(TrackSet, CountrySet)>;
 
+/// Licensed languages; `None`: all.
+type Licensed = Option<Box<[Language]>>;
+
+/// The sets of tracks that are in use, so that equal ones are one.
+#[derive(Default)]
+pub(crate) struct Interner {
+    sets: Mutex<HashSet<TrackSet>>,
+    /// How many there were after unused ones were forgotten.
+    kept: usize,
+}
+
+impl Interner {
+    fn canonical(&self, set: TrackSet) -> TrackSet {
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        sets.get_or_insert(set).clone()
+    }
+
+    /// Forgets sets that nobody else has, now and then.
+    pub(crate) fn forget_unused(&mut self) {
+        let sets = self.sets.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if sets.len() > 2 * self.kept + 1024 {
+            sets.retain(|set| Arc::strong_count(&set.0) > 1);
+            self.kept = sets.len();
+        }
+    }
+}
+
 /// The sets of tracks met so far.
 #[derive(Default)]
-pub(crate) struct Memo {
+pub(crate) struct Memo<'a> {
+    shared: Option<&'a Interner>,
     /// By tracks and licensed languages: per offer, what is live.
-    played: HashMap<(u32, Option<Box<[Language]>>), Parts>,
+    played: HashMap<(u32, Licensed), Parts>,
     unions: HashMap<(TrackSet, TrackSet), TrackSet>,
 }
 
-impl Memo {
+impl<'a> Memo<'a> {
+    /// One whose sets are those of an interner.
+    pub(crate) fn sharing(interner: &'a Interner) -> Self {
+        Self {
+            shared: Some(interner),
+            ..Self::default()
+        }
+    }
+
+    /// Says which tracks of a played video are live where, at each moment of its timeline, and
+    /// leaves out the moments at which nothing changes.
+    pub(crate) fn fill_in(&mut self, facts: &Facts, key: &Key, timeline: &mut Vec<Moment>) {
+        for moment in timeline.iter_mut() {
+            moment.tracks = self.played(facts, key, moment.at, moment.live);
+        }
+        drop_like(timeline);
+    }
+
     /// Which tracks of a played video are live where, if the video is live in some countries at
     /// an instant.
-    pub(crate) fn played(&mut self, facts: &Facts, row: &Row, at: i64, live: CountrySet) -> Parts {
+    fn played(&mut self, facts: &Facts, key: &Key, at: i64, live: CountrySet) -> Parts {
         let mut parts = Parts::new();
-        let speech = facts.pools.speech.get(row.speech);
+        let speech = facts.pools.speech.get(key.speech);
         if live.is_empty() || speech.tracks.is_empty() {
             return parts;
         }
-        let windows: &[Window] = facts.pools.rights.get(row.effective.rights);
+        let windows: &[Window] = facts.pools.rights.get(key.ids.rights);
         licence::regions(windows, at, live, |licensed, region| {
-            let key = (row.speech, licensed.map(Box::from));
-            let offers = self
-                .played
-                .entry(key)
-                .or_insert_with(|| offers(&facts.languages, facts.policies(), speech, licensed));
-            for (tracks, countries) in offers {
+            let memo = (key.speech, licensed.map(Box::from));
+            let shared = self.shared;
+            let make = || {
+                let mut offers = offers(&facts.languages, facts.policies(), speech, licensed);
+                for (tracks, _) in &mut offers {
+                    *tracks = canonical(shared, std::mem::take(tracks));
+                }
+                offers
+            };
+            for (tracks, countries) in &*self.played.entry(memo).or_insert_with(make) {
                 add(&mut parts, tracks, *countries & region);
             }
         });
@@ -213,9 +263,9 @@ impl Memo {
     }
 
     /// The tracks that are live for any of some videos.
-    pub(crate) fn united<'a>(
+    pub(crate) fn united<'b>(
         &mut self,
-        each: impl Iterator<Item = &'a [(TrackSet, CountrySet)]>,
+        each: impl Iterator<Item = &'b [(TrackSet, CountrySet)]>,
     ) -> Parts {
         let mut all = Parts::new();
         for parts in each {
@@ -253,8 +303,18 @@ impl Memo {
         if a == b {
             return a.clone();
         }
+        let shared = self.shared;
+        let united = || canonical(shared, a.union(b));
         let key = (a.clone(), b.clone());
-        self.unions.entry(key).or_insert_with(|| a.union(b)).clone()
+        self.unions.entry(key).or_insert_with(united).clone()
+    }
+}
+
+/// The one set that all with equal tracks have, where there is an interner.
+fn canonical(shared: Option<&Interner>, set: TrackSet) -> TrackSet {
+    match shared {
+        Some(interner) => interner.canonical(set),
+        None => set,
     }
 }
 
@@ -324,13 +384,13 @@ mod tests {
             let country = |code: &&str| Country::from_code(code).unwrap();
             codes.iter().map(country).collect()
         };
-        let first = vec![(set(&["fr"]), countries(&["DE", "FR"]))];
-        let second = vec![
+        let first = [(set(&["fr"]), countries(&["DE", "FR"]))];
+        let second = [
             (set(&["fr", "it"]), countries(&["FR", "IT"])),
             (set(&["de"]), countries(&["DE"])),
         ];
         let united = Memo::default().united([&first[..], &second[..]].into_iter());
-        let wanted = vec![
+        let wanted = [
             (set(&["de", "fr"]), countries(&["DE"])),
             (set(&["fr", "it"]), countries(&["FR", "IT"])),
         ];

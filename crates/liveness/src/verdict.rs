@@ -102,7 +102,7 @@ pub struct Moment {
 
 impl Moment {
     /// Whether nothing is live elsewhere or otherwise.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
+    fn is_like(&self, other: &Self) -> bool {
         self.live == other.live && self.tracks == other.tracks
     }
 
@@ -121,6 +121,11 @@ impl Moment {
         }
         CountrySet::all() - same
     }
+}
+
+/// Leaves out the moments at which everything is as before.
+pub(crate) fn drop_like(timeline: &mut Vec<Moment>) {
+    timeline.dedup_by(|later, earlier| later.is_like(earlier));
 }
 
 fn with_tracks(parts: &[(TrackSet, CountrySet)]) -> CountrySet {

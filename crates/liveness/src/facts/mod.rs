@@ -7,6 +7,7 @@
 //! changed, and the order in which records came leaves no trace: facts built at once and facts
 //! kept up over many changes are equal.
 
+pub(crate) mod families;
 pub(crate) mod names;
 pub(crate) mod policies;
 pub(crate) mod pool;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use families::Families;
 pub use names::{Name, Names};
 pub use policies::Policies;
 use pool::Pool;
@@ -50,6 +52,28 @@ pub(crate) struct Ids {
     pub(crate) holds: u32,
 }
 
+/// All that decides about a played video.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Key {
+    /// The effective values.
+    pub(crate) ids: Ids,
+    /// The effective tracks with the original language.
+    pub(crate) speech: u32,
+    /// Whether a parent is missing or of another kind, here or above.
+    pub(crate) orphan: bool,
+}
+
+/// No value of any subject.
+const NOTHING: Ids = Ids {
+    rights: pool::EMPTY,
+    ratings: pool::EMPTY,
+    texts: pool::EMPTY,
+    tracks: pool::EMPTY,
+    artwork: pool::EMPTY,
+    streams: pool::EMPTY,
+    holds: pool::EMPTY,
+};
+
 /// One video.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -63,7 +87,27 @@ pub(crate) struct Row {
     pub(crate) effective: Ids,
     /// The effective tracks with the original language.
     pub(crate) speech: u32,
+    /// The number of the played video's [`Key`].
+    pub(crate) key: u32,
     pub(crate) hours_viewed: Option<i64>,
+    /// The number of the refresh that looked at it last.
+    pub(crate) refreshed: u64,
+}
+
+impl Row {
+    /// Whether it is played itself, as far as anybody knows.
+    pub(crate) fn is_played(&self) -> bool {
+        self.title.is_none_or(|title| title.kind.is_playable())
+    }
+
+    /// All that decides about it if it is played.
+    pub(crate) fn to_key(&self) -> Key {
+        Key {
+            ids: self.effective,
+            speech: self.speech,
+            orphan: self.orphan,
+        }
+    }
 }
 
 /// The shared values, by subject.
@@ -77,6 +121,7 @@ pub(crate) struct Pools {
     pub(crate) streams: Pool<Streams>,
     pub(crate) holds: Pool<Arc<[Hold]>>,
     pub(crate) speech: Pool<Speech>,
+    pub(crate) keys: Pool<Key>,
 }
 
 /// Changes of one subject that wait for the next refresh: row, key, new value.
@@ -106,6 +151,9 @@ pub struct Facts {
     policies_changed: bool,
     roots: Vec<Slot>,
     structure_changed: bool,
+    families: Families,
+    /// How often the facts were brought up to date.
+    refreshes: u64,
 }
 
 impl Facts {
@@ -128,6 +176,11 @@ impl Facts {
                     original: None,
                     kids: false,
                 }),
+                keys: Pool::new(Key {
+                    ids: NOTHING,
+                    speech: pool::EMPTY,
+                    orphan: false,
+                }),
             },
             children: HashMap::new(),
             slots: HashMap::new(),
@@ -144,6 +197,8 @@ impl Facts {
             policies_changed: false,
             roots: Vec::new(),
             structure_changed: false,
+            families: Families::default(),
+            refreshes: 0,
         }
     }
 
@@ -289,6 +344,16 @@ impl Facts {
         &self.roots
     }
 
+    /// All videos, family by family. As of the last refresh.
+    pub(crate) fn families(&self) -> &Families {
+        &self.families
+    }
+
+    /// How often the facts were brought up to date.
+    pub(crate) fn refreshes(&self) -> u64 {
+        self.refreshes
+    }
+
     /// The row of a video that `titles` has.
     pub fn slot(&self, video: i64) -> Option<Slot> {
         let slot = *self.slots.get(&video)?;
@@ -363,17 +428,11 @@ impl Facts {
                 streams: ABSENT,
                 holds: pool::EMPTY,
             },
-            effective: Ids {
-                rights: pool::EMPTY,
-                ratings: pool::EMPTY,
-                texts: pool::EMPTY,
-                tracks: pool::EMPTY,
-                artwork: pool::EMPTY,
-                streams: pool::EMPTY,
-                holds: pool::EMPTY,
-            },
+            effective: NOTHING,
             speech: pool::EMPTY,
+            key: pool::EMPTY,
             hours_viewed: None,
+            refreshed: self.refreshes,
         };
         let slot = match self.free.pop() {
             Some(slot) => {

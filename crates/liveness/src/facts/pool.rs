@@ -96,6 +96,21 @@ impl<T: Eq + Hash + Clone> Pool<T> {
         &self.values[id as usize]
     }
 
+    /// How many numbers there are, free ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether a number is referred to.
+    pub(crate) fn is_used(&self, id: u32) -> bool {
+        id == EMPTY || self.counts[id as usize] > 0
+    }
+
+    /// All values by number; a free number has the empty one.
+    pub(crate) fn values(&self) -> &[T] {
+        &self.values
+    }
+
     /// The newest stamp given out.
     pub(crate) fn stamp(&self) -> u64 {
         self.stamp

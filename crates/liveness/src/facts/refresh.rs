@@ -4,6 +4,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::families::Families;
 use super::pool::Pool;
 use super::{ABSENT, Facts, NO_SLOT, Policies, Row, Slot, Staged, Text, Track, pool};
 use crate::facts::{Artwork, Hold, Speech};
@@ -48,6 +49,7 @@ impl Facts {
     /// Brings the rows up to date with every change since the last refresh; returns how many rows
     /// were looked at.
     pub fn refresh(&mut self) -> usize {
+        self.refreshes += 1;
         let mut dirty = std::mem::take(&mut self.dirty);
         let staged = std::mem::take(&mut self.texts);
         fold(
@@ -91,6 +93,11 @@ impl Facts {
         }
         if std::mem::take(&mut self.structure_changed) {
             self.find_roots();
+            self.families = Families::of(self, self.families.generation + 1);
+        } else {
+            for &slot in &touched {
+                self.families.set_key(slot, &self.rows[slot as usize]);
+            }
         }
         if std::mem::take(&mut self.policies_changed) {
             self.compiled = Policies::compile(self.policies.clone());
@@ -128,6 +135,7 @@ impl Facts {
         let above = parent.as_ref().map(|parent| &parent.effective);
         let row = &mut self.rows[slot as usize];
         let pools = &mut self.pools;
+        row.refreshed = self.refreshes;
         row.orphan = match (row.title, &parent) {
             (Some(title), None) => title.kind.parent().is_some(),
             (_, Some(parent)) => parent.orphan,
@@ -201,6 +209,12 @@ impl Facts {
         pools
             .speech
             .release(std::mem::replace(&mut row.speech, speech));
+
+        let key = match row.title.is_some() && row.is_played() {
+            true => pools.keys.acquire(row.to_key()),
+            false => pool::EMPTY,
+        };
+        pools.keys.release(std::mem::replace(&mut row.key, key));
     }
 
     /// Frees a row that no record keeps and nothing refers to.
