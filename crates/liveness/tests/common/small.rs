@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use liveness::configuration::{Configuration, RuleConfiguration, Value};
 use liveness::{
-    BlockerSet, Country, Evaluator, Facts, NextChange, Outcome, RULES, Scratch, TrackName, TrackSet,
+    BlockerSet, Country, Evaluator, Facts, NextChange, Outcome, RULES, Scratch, Survey, TrackName,
+    TrackSet,
 };
 
 use super::Random;
@@ -72,14 +73,39 @@ impl Small {
         change: impl Fn(&mut Outcome),
     ) -> Result<(), String> {
         evaluator.prepare(facts);
+        let evaluate = |now: i64, visit: &mut dyn FnMut(i64, &Outcome)| {
+            let mut scratch = Scratch::default();
+            evaluator.evaluate(facts, facts.roots(), now, &mut scratch, |slot, outcome| {
+                visit(facts.video(slot), outcome);
+            });
+        };
+        self.compare_by(evaluate, change)
+    }
+
+    /// The same with a survey, which keeps what holds from one instant to the next.
+    pub(crate) fn compare_survey(&self, facts: &Facts) -> Result<(), String> {
+        let mut survey = Survey::new(self.evaluator());
+        survey.prepare(facts);
+        let evaluate = |now: i64, visit: &mut dyn FnMut(i64, &Outcome)| {
+            survey.evaluate(facts, now);
+            for (video, outcome) in survey.outcomes(facts) {
+                visit(video, &outcome);
+            }
+        };
+        self.compare_by(evaluate, |_| {})
+    }
+
+    fn compare_by(
+        &self,
+        mut evaluate: impl FnMut(i64, &mut dyn FnMut(i64, &Outcome)),
+        change: impl Fn(&mut Outcome),
+    ) -> Result<(), String> {
         for (at, &now) in self.instants.iter().enumerate() {
             let mut difference = None;
             let mut pairs = 0;
-            let mut scratch = Scratch::default();
-            evaluator.evaluate(facts, facts.roots(), now, &mut scratch, |slot, outcome| {
+            evaluate(now, &mut |video, outcome| {
                 let mut outcome = Outcome::clone(outcome);
                 change(&mut outcome);
-                let video = facts.video(slot);
                 pairs += self.pair_off(at, video, &outcome, &mut difference);
             });
             if pairs != self.expected.len() {
