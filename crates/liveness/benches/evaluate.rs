@@ -1,16 +1,18 @@
-//! Evaluating a catalogue of the real one's size: 8,000 titles and their episodes, 249 countries.
+//! Evaluating a catalogue: 36,000 titles with their seasons and episodes (250,000 videos), 249
+//! countries. `survey` is what the gatekeeper does every cycle, by its steps.
 //!
 //! In every iteration the clock moves and every verdict enters a checksum, so that nothing can be
 //! remembered from one to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use liveness::record::*;
-use liveness::{CODES, Configuration, Evaluator, Facts, Fallback, Scratch};
+use liveness::{CODES, Configuration, Evaluator, Facts, Fallback, Scratch, Survey};
 
-const TITLES: i64 = 8_000;
+const TITLES: i64 = 36_000;
 const DAY_MS: i64 = 86_400_000;
 const LANGUAGES: [&str; 12] = [
     "en", "es", "es-419", "fr", "de", "pt-BR", "it", "ja", "ko", "ar", "pl", "tr",
@@ -161,13 +163,17 @@ fn some(random: &mut Random, among: &[&str]) -> BTreeSet<String> {
 
 fn evaluate(criterion: &mut Criterion) {
     let facts = catalogue();
-    let mut evaluator = Evaluator::new(&Configuration::default()).unwrap_or_else(|error| {
-        panic!("the default configuration is complete: {error}");
-    });
+    let rules = || {
+        Evaluator::new(&Configuration::default()).unwrap_or_else(|error| {
+            panic!("the default configuration is complete: {error}");
+        })
+    };
+    let mut evaluator = rules();
     evaluator.prepare(&facts);
     let pairs = facts.videos() * CODES.len();
+    println!("{} videos, {pairs} pairs", facts.videos());
     let mut group = criterion.benchmark_group("evaluate");
-    group.sample_size(20);
+    group.sample_size(10);
     group.throughput(Throughput::Elements(pairs as u64));
     let mut now = 500 * DAY_MS;
     group.bench_function("all videos and countries, one core", |bencher| {
@@ -181,6 +187,58 @@ fn evaluate(criterion: &mut Criterion) {
             black_box(checksum)
         });
     });
+
+    let mut survey = Survey::new(rules());
+    survey.prepare(&facts);
+    survey.evaluate(&facts, now);
+    group.bench_function("survey, masks", |bencher| {
+        bencher.iter(|| {
+            now += 60_000;
+            black_box(survey.masks(&facts, now))
+        });
+    });
+    // Windows begin and end at whole days: an hour changes little, a day what that day brings.
+    for (name, step) in [("an hour", DAY_MS / 24), ("a day", DAY_MS)] {
+        group.bench_function(format!("survey, everything, {name} later"), |bencher| {
+            bencher.iter(|| {
+                now += step;
+                survey.evaluate(&facts, now);
+                let mut checksum = 0_usize;
+                for (_, outcome) in survey.outcomes(&facts) {
+                    checksum = checksum.rotate_left(3) ^ outcome.live.len() ^ outcome.groups.len();
+                }
+                black_box(checksum)
+            });
+        });
+    }
+    let mut steps = [Duration::ZERO; 5];
+    let mut rounds = 0;
+    group.bench_function("survey from nothing, by steps", |bencher| {
+        bencher.iter(|| {
+            let mut survey = Survey::new(rules());
+            survey.prepare(&facts);
+            let mut lap = Instant::now();
+            let mut measure = |step: usize| {
+                let before = std::mem::replace(&mut lap, Instant::now());
+                steps[step] += lap - before;
+            };
+            survey.masks(&facts, now);
+            measure(0);
+            survey.drafts(&facts);
+            measure(1);
+            survey.tracks(&facts);
+            measure(2);
+            survey.groups(&facts);
+            measure(3);
+            survey.families(&facts);
+            measure(4);
+            rounds += 1;
+        });
+    });
+    let names = ["masks", "drafts", "tracks", "groups", "families"];
+    for (name, time) in names.iter().zip(steps) {
+        println!("from nothing: {name} {:?}", time / rounds.max(1));
+    }
     group.bench_function("tables from nothing", |bencher| {
         bencher.iter(|| {
             let mut evaluator = Evaluator::new(&Configuration::default()).ok();
