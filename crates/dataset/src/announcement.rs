@@ -2,7 +2,8 @@
 //!
 //! The truth is in the registry; this blob is a projection of it. It is written only over the content that was read *before*
 //! the registry was asked, so a process that sleeps between question and write loses the compare-and-swap instead of turning
-//! the version back.
+//! the version back. And the registry is asked when it knows all that was announced before: on Kafka every process has an
+//! instance of its own, and that of one that was suspended knows nothing of what happened meanwhile.
 
 use std::sync::Arc;
 
@@ -31,7 +32,8 @@ pub fn project_announcement(
     loop {
         let present = store.get(&key).map_err(store_failed)?;
         let latest = registry
-            .latest(dataset, &Scope::everybody())
+            .catch_up()
+            .and_then(|()| registry.latest(dataset, &Scope::everybody()))
             .map_err(|source| Error::Registry {
                 dataset: dataset.clone(),
                 source: Box::new(source),

@@ -567,20 +567,30 @@ fn the_projection_follows_announcements_and_pins() {
     );
 }
 
-/// A registry whose answers come late: between the answer and its arrival, somebody else announces.
+/// An instance of the registry in a process that is suspended now and then.
 struct LateRegistry {
     inner: Arc<dyn Registry>,
+    /// What somebody else does between an answer and its arrival.
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// What it knew when it was suspended, until it catches up.
+    knew: Mutex<Option<DatasetInfo>>,
 }
 
 impl Registry for LateRegistry {
     fn submit(&self, command: &Command) -> registry::Result<Outcome> {
         self.inner.submit(command)
     }
+    fn catch_up(&self) -> registry::Result<()> {
+        *self.knew.lock().unwrap() = None;
+        self.inner.catch_up()
+    }
     fn datasets(&self) -> registry::Result<Vec<DatasetInfo>> {
         self.inner.datasets()
     }
     fn dataset(&self, name: &DatasetName) -> registry::Result<Option<DatasetInfo>> {
+        if let Some(knew) = &*self.knew.lock().unwrap() {
+            return Ok(Some(knew.clone()));
+        }
         let answer = self.inner.dataset(name);
         if let Some(meanwhile) = self.meanwhile.lock().unwrap().take() {
             meanwhile();
@@ -623,6 +633,7 @@ fn a_projection_that_slept_over_an_announcement_is_made_again() {
     let late: Arc<dyn Registry> = Arc::new(LateRegistry {
         inner: world.registry(),
         meanwhile: Mutex::new(Some(Box::new(announce))),
+        knew: Mutex::default(),
     });
     let projected = dataset::project_announcement(&world.store, &late, &name()).unwrap();
     let newest = world
@@ -631,6 +642,28 @@ fn a_projection_that_slept_over_an_announcement_is_made_again() {
         .unwrap()
         .unwrap()
         .version;
+    assert_eq!(projected, Some(newest));
+    assert_eq!(
+        files(&world)["prod/accounts/announced.version"],
+        newest.to_string().as_bytes()
+    );
+}
+
+#[test]
+fn a_process_that_was_suspended_does_not_turn_the_projection_back() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    run(&mut world.publisher(None).unwrap(), SEED, 5, 10).unwrap();
+    let knew = world.registry().dataset(&name()).unwrap();
+    run(&mut world.publisher(None).unwrap(), SEED, 5, 20).unwrap();
+    let newest = world.registry().latest(&name(), &Scope::everybody());
+    let newest = newest.unwrap().unwrap().version;
+    let suspended: Arc<dyn Registry> = Arc::new(LateRegistry {
+        inner: world.registry(),
+        meanwhile: Mutex::default(),
+        knew: Mutex::new(knew),
+    });
+    let projected = dataset::project_announcement(&world.store, &suspended, &name()).unwrap();
     assert_eq!(projected, Some(newest));
     assert_eq!(
         files(&world)["prod/accounts/announced.version"],

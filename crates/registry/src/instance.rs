@@ -132,16 +132,6 @@ impl LogRegistry {
         })
     }
 
-    /// Waits until all is applied that instances have appended up to now.
-    ///
-    /// # Errors
-    /// [`Error::Log`] and [`Error::Command`].
-    pub fn catch_up(&self) -> Result<()> {
-        let end = end_of(&*self.log)?;
-        self.shared
-            .wait_for(|progress| (progress.applied >= end).then_some(()))
-    }
-
     fn state(&self) -> RwLockReadGuard<'_, State> {
         self.shared.state()
     }
@@ -332,6 +322,12 @@ impl Registry for LogRegistry {
         submitting
             .0
             .wait_for(|progress| progress.outcomes.remove(&offset))
+    }
+
+    fn catch_up(&self) -> Result<()> {
+        let end = end_of(&*self.log)?;
+        self.shared
+            .wait_for(|progress| (progress.applied >= end).then_some(()))
     }
 
     fn datasets(&self) -> Result<Vec<DatasetInfo>> {

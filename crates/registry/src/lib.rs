@@ -48,6 +48,14 @@ pub trait Registry: Send + Sync {
     /// Those of the log; the outcome is unknown then.
     fn submit(&self, command: &Command) -> Result<Outcome>;
 
+    /// Waits until every command is applied here that any instance had answered before this call. Without it an instance
+    /// answers what it knows, and one whose process stood still for a while knows what was true then; its own commands need
+    /// no such care, since they come after all others in the log.
+    ///
+    /// # Errors
+    /// Those of the log.
+    fn catch_up(&self) -> Result<()>;
+
     /// All datasets that anybody ever acquired, by name.
     ///
     /// # Errors

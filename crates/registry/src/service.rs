@@ -20,6 +20,7 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug, Serialize, Deserialize)]
 enum Question {
     Submit(Command),
+    CatchUp,
     Datasets,
     Dataset(DatasetName),
     Version(DatasetName, Version),
@@ -30,6 +31,7 @@ enum Question {
 #[derive(Debug, Serialize, Deserialize)]
 enum Answer {
     Outcome(Outcome),
+    CaughtUp,
     Datasets(Vec<DatasetInfo>),
     Dataset(Option<DatasetInfo>),
     Versions(Vec<VersionInfo>),
@@ -54,6 +56,10 @@ impl RegistryService {
         let registry = &self.registry;
         Ok(match question {
             Question::Submit(command) => Answer::Outcome(registry.submit(command)?),
+            Question::CatchUp => {
+                registry.catch_up()?;
+                Answer::CaughtUp
+            }
             Question::Datasets => Answer::Datasets(registry.datasets()?),
             Question::Dataset(name) => Answer::Dataset(registry.dataset(name)?),
             Question::Version(name, version) => {
@@ -121,6 +127,13 @@ impl Registry for RemoteRegistry {
     fn submit(&self, command: &Command) -> Result<Outcome> {
         match self.ask(&Question::Submit(command.clone()))? {
             Answer::Outcome(outcome) => Ok(outcome),
+            other => self.unexpected(&other),
+        }
+    }
+
+    fn catch_up(&self) -> Result<()> {
+        match self.ask(&Question::CatchUp)? {
+            Answer::CaughtUp => Ok(()),
             other => self.unexpected(&other),
         }
     }

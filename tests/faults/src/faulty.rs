@@ -120,6 +120,9 @@ impl Registry for FaultyRegistry {
     fn submit(&self, command: &Command) -> registry::Result<Outcome> {
         self.run(|| self.0.submit(command))
     }
+    fn catch_up(&self) -> registry::Result<()> {
+        self.run(|| self.0.catch_up())
+    }
     fn datasets(&self) -> registry::Result<Vec<DatasetInfo>> {
         self.run(|| self.0.datasets())
     }
