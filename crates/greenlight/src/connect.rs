@@ -13,12 +13,14 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use blobstore::{BlobStore, DirectoryStore, ReplicatedStore, S3Store};
-use changelog::{ChangeLog, KafkaLog, KafkaOptions};
+use changelog::{ChangeLog, KafkaLog};
 use dataset::{Subscriber, SubscriberOptions};
 use ingest::{DatasetSpec, RegistrySchemas, SchemaSource};
 use liveness::Configuration;
-use registry::embedded::{self, Role};
-use registry::{DatasetInfo, DatasetName, LogRegistry, Registry, Scope, Version};
+use registry::embedded::{self, HomeOptions, Role};
+use registry::{
+    DatasetInfo, DatasetName, LogRegistry, Registry, Scope, SharedCheckpoints, Version,
+};
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -83,6 +85,14 @@ impl fmt::Display for Place {
     }
 }
 
+/// What a deployment is made of.
+type Parts = (
+    Arc<dyn ChangeLog>,
+    Arc<dyn Registry>,
+    Arc<dyn BlobStore>,
+    Base,
+);
+
 /// What log and registry stand on.
 enum Base {
     /// The embedded directory.
@@ -116,32 +126,6 @@ impl Connected {
             None => Arc::new(config.schemas),
         };
         let blobs = deployment.blobs()?;
-        let (log, registry, base): (Arc<dyn ChangeLog>, Arc<dyn Registry>, Base) =
-            match &deployment.log {
-                LogPlace::Directory(dir) => {
-                    if *purpose == Use::Look && !dir.join("log").is_dir() {
-                        return Err(Error::NoData(dir.clone()));
-                    }
-                    let home = embedded::open(dir)?;
-                    if let Some(files) =
-                        files.filter(|_| *purpose != Use::Look && home.role() == Role::Owner)
-                    {
-                        files.remember(dir)?;
-                    }
-                    (
-                        Arc::clone(home.log()),
-                        Arc::clone(home.registry()),
-                        Base::Directory(home),
-                    )
-                }
-                LogPlace::Kafka {
-                    options,
-                    checkpoint,
-                } => {
-                    let (log, registry, base) = on_kafka(options, checkpoint.as_deref(), purpose)?;
-                    (log, registry, base)
-                }
-            };
         let place = Place {
             directory: deployment.directory().map(Path::to_owned),
             log: match &deployment.log {
@@ -153,9 +137,49 @@ impl Connected {
                 BlobPlace::S3 { primary, .. } => primary.url(),
             },
         };
+        let checkpoint_every = deployment.checkpoint_every;
+        let (log, registry, store, base): Parts = match &deployment.log {
+            LogPlace::Directory(dir) => {
+                if *purpose == Use::Look && !dir.join("log").is_dir() {
+                    return Err(Error::NoData(dir.clone()));
+                }
+                let options = HomeOptions {
+                    checkpoint_every,
+                    ..HomeOptions::default()
+                };
+                let home = embedded::open_with(dir, &options)?;
+                if let Some(files) =
+                    files.filter(|_| *purpose != Use::Look && home.role() == Role::Owner)
+                {
+                    files.remember(dir)?;
+                }
+                (
+                    Arc::clone(home.log()),
+                    Arc::clone(home.registry()),
+                    store(blobs, purpose)?,
+                    Base::Directory(home),
+                )
+            }
+            LogPlace::Kafka {
+                options,
+                checkpoint,
+            } => {
+                let log = Arc::new(KafkaLog::connect(*options.clone())?);
+                if *purpose == Use::Look && log.topic(registry::COMMANDS_TOPIC)?.is_none() {
+                    return Err(Error::NothingRan(options.bootstrap.clone()));
+                }
+                let store = store(blobs, purpose)?;
+                let shared = match purpose {
+                    Use::Look => SharedCheckpoints::read(Arc::clone(&store)),
+                    _ => SharedCheckpoints::keep(Arc::clone(&store), checkpoint_every),
+                };
+                let (registry, base) = on_kafka(&log, checkpoint.as_deref(), shared, purpose)?;
+                (log, registry, store, base)
+            }
+        };
         Ok(Self {
             log,
-            store: store(blobs, purpose)?,
+            store,
             registry,
             schemas,
             specs: config.datasets,
@@ -251,16 +275,13 @@ impl Connected {
     }
 }
 
-/// The log on a cluster, and an instance of the registry over it.
+/// An instance of the registry over a log on a cluster.
 fn on_kafka(
-    options: &KafkaOptions,
+    log: &Arc<KafkaLog>,
     checkpoint: Option<&Path>,
+    shared: SharedCheckpoints,
     purpose: &Use,
-) -> Result<(Arc<KafkaLog>, Arc<LogRegistry>, Base)> {
-    let log = Arc::new(KafkaLog::connect(options.clone())?);
-    if *purpose == Use::Look && log.topic(registry::COMMANDS_TOPIC)?.is_none() {
-        return Err(Error::NothingRan(options.bootstrap.clone()));
-    }
+) -> Result<(Arc<LogRegistry>, Base)> {
     let scratch = |error| Error::Scratch(error);
     let (dir, kept) = match (checkpoint, purpose) {
         (Some(checkpoint), Use::Run(name)) => {
@@ -273,12 +294,12 @@ fn on_kafka(
             (dir.path().to_owned(), Some(dir))
         }
     };
-    let registry = LogRegistry::open(Arc::clone(&log) as Arc<dyn ChangeLog>, &dir)?;
+    let registry = LogRegistry::open_with(Arc::clone(log) as Arc<dyn ChangeLog>, &dir, shared)?;
     let base = Base::Kafka {
-        log: Arc::clone(&log),
+        log: Arc::clone(log),
         _scratch: kept,
     };
-    Ok((log, Arc::new(registry), base))
+    Ok((Arc::new(registry), base))
 }
 
 /// The blob store. Whoever writes finds out first whether it keeps its promises.

@@ -14,7 +14,7 @@ use changelog::TopicId;
 use rocksdb::{DB, IteratorMode, Options, WriteBatch, WriteOptions};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{DatasetName, Error, Result, State, Version};
+use crate::{DatasetName, Error, Result, State, Version, VersionInfo};
 
 /// The key of the row that says how far the checkpoint reaches.
 const APPLIED: &[u8] = b"a";
@@ -90,6 +90,17 @@ impl Checkpoint {
         self.db
             .write_opt(batch, &self.quick)
             .map_err(|source| failed("write", &self.dir, source))
+    }
+
+    /// Writes a whole state in the place of what is there.
+    pub(crate) fn replace(&self, state: &State) -> Result<()> {
+        self.clear()?;
+        let rows = state.datasets().flat_map(|info| {
+            let versions = state.versions(&info.name, Version(i64::MIN)..=Version(i64::MAX));
+            let version = |version: &VersionInfo| (info.name.clone(), Some(version.version));
+            std::iter::once((info.name.clone(), None)).chain(versions.map(version))
+        });
+        self.write(state, &rows.collect())
     }
 
     fn load(&self) -> Result<Option<State>> {

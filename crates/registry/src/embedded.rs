@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `log/` | the embedded log |
 //! | `registry/` | the registry's checkpoint |
-//! | `blobs/` | the blob store |
+//! | `blobs/` | the blob store, with the checkpoints behind which the registry truncates its log |
 //! | `greenlight.sock` | where the owner serves log and registry |
 //! | `greenlight.lock` | locked by the owner as long as it lives; holds its process id |
 
@@ -19,10 +19,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use blobstore::DirectoryStore;
 use changelog::socket::{Client, Handler, Server};
 use changelog::{ChangeLog, EmbeddedLog, EmbeddedOptions, LogService, RemoteLog};
 
-use crate::{Error, LogRegistry, Registry, RegistryService, RemoteRegistry, Result};
+use crate::{
+    Error, LogRegistry, Registry, RegistryService, RemoteRegistry, Result, SharedCheckpoints,
+};
 
 /// How long to wait for an owner that holds the directory but does not answer yet (it reads its log), or no longer (it is
 /// shutting down).
@@ -77,7 +80,7 @@ impl Home {
 
     /// Where the blobs lie: to be opened as a directory store, by owner and clients alike.
     pub fn blobs_dir(&self) -> PathBuf {
-        self.dir.join("blobs")
+        blobs_path(&self.dir)
     }
 
     /// Stops serving other processes. Their calls under way are answered first.
@@ -88,20 +91,38 @@ impl Home {
     }
 }
 
+/// How a directory's owner runs what is in it.
+#[derive(Clone)]
+pub struct HomeOptions {
+    /// The log.
+    pub log: EmbeddedOptions,
+    /// After how many commands the registry writes a checkpoint and truncates the log behind it.
+    pub checkpoint_every: u64,
+}
+
+impl Default for HomeOptions {
+    fn default() -> Self {
+        Self {
+            log: EmbeddedOptions::default(),
+            checkpoint_every: SharedCheckpoints::EVERY,
+        }
+    }
+}
+
 /// Opens the directory, which is made if it is not there: as its owner, or as a client of the process that is.
 ///
 /// # Errors
 /// [`Error::OwnerSilent`] where a process holds the directory for more than ten seconds without answering; [`Error::Io`],
-/// [`Error::Log`] and [`Error::Checkpoint`] where the directory can't be used.
+/// [`Error::Log`], [`Error::Store`] and [`Error::Checkpoint`] where the directory can't be used.
 pub fn open(dir: &Path) -> Result<Home> {
-    open_with(dir, &EmbeddedOptions::default())
+    open_with(dir, &HomeOptions::default())
 }
 
-/// As [`open`], with options for the log, which count only where this process becomes the owner.
+/// As [`open`], with options, which count only where this process becomes the owner.
 ///
 /// # Errors
 /// As for [`open`].
-pub fn open_with(dir: &Path, options: &EmbeddedOptions) -> Result<Home> {
+pub fn open_with(dir: &Path, options: &HomeOptions) -> Result<Home> {
     fs::create_dir_all(dir).map_err(|source| Error::Io {
         action: "create directory",
         path: dir.to_owned(),
@@ -137,11 +158,20 @@ pub fn open_with(dir: &Path, options: &EmbeddedOptions) -> Result<Home> {
     }
 }
 
-fn own(dir: &Path, lock: File, options: &EmbeddedOptions) -> Result<Home> {
-    let log: Arc<dyn ChangeLog> =
-        Arc::new(EmbeddedLog::open_with(&dir.join("log"), options.clone())?);
-    let registry: Arc<dyn Registry> =
-        Arc::new(LogRegistry::open(Arc::clone(&log), &dir.join("registry"))?);
+fn own(dir: &Path, lock: File, options: &HomeOptions) -> Result<Home> {
+    let log: Arc<dyn ChangeLog> = Arc::new(EmbeddedLog::open_with(
+        &dir.join("log"),
+        options.log.clone(),
+    )?);
+    let checkpoints = SharedCheckpoints::keep(
+        Arc::new(DirectoryStore::open(blobs_path(dir))?),
+        options.checkpoint_every,
+    );
+    let registry: Arc<dyn Registry> = Arc::new(LogRegistry::open_with(
+        Arc::clone(&log),
+        &dir.join("registry"),
+        checkpoints,
+    )?);
     let handlers: Vec<(String, Arc<dyn Handler>)> = vec![
         (
             LogService::NAME.to_owned(),
@@ -197,6 +227,10 @@ fn owner_of(dir: &Path) -> String {
         Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
         _ => "(of unknown id)".to_owned(),
     }
+}
+
+fn blobs_path(dir: &Path) -> PathBuf {
+    dir.join("blobs")
 }
 
 fn lock_path(dir: &Path) -> PathBuf {

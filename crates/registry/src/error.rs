@@ -40,6 +40,36 @@ pub enum Error {
         /// What the log says.
         detail: String,
     },
+    /// What the log no longer holds is in no checkpoint either.
+    #[error(
+        "the registry's log begins at command {begin}, and no checkpoint in the blob store reaches that far; \
+         bring back the blobs under registry.commands/, or the log"
+    )]
+    Truncated {
+        /// Where the log begins.
+        begin: i64,
+    },
+    /// There is a state of commands that the log does not hold.
+    #[error(
+        "the registry's log ends at command {end}, but a checkpoint in the blob store holds {applied} commands: \
+         the log has lost some; bring it back"
+    )]
+    Lost {
+        /// Where the log ends.
+        end: i64,
+        /// How many commands the checkpoint holds.
+        applied: i64,
+    },
+    /// The instance was behind a truncation of its log and went on from a checkpoint, so that it did not see what became of
+    /// a command. It is done or refused: ask.
+    #[error("what became of command {offset} in the registry's log was not seen; ask the registry")]
+    Skipped {
+        /// The command's offset.
+        offset: i64,
+    },
+    /// Checkpoints in the blob store can't be read or written.
+    #[error(transparent)]
+    Store(#[from] blobstore::Error),
     /// The checkpoint can't be used.
     #[error("{action} the registry's checkpoint in {}", dir.display())]
     Checkpoint {

@@ -12,6 +12,8 @@ use changelog::{
 };
 
 use crate::checkpoint::Checkpoint;
+use crate::keeper::Keeper;
+use crate::shared::{SharedCheckpoints, Shelf};
 use crate::{
     Command, DatasetInfo, DatasetName, Error, Outcome, Registry, Result, State, Version,
     VersionInfo, Versions,
@@ -26,6 +28,9 @@ const POLL_WAIT: Duration = Duration::from_millis(50);
 /// How long the follower waits before it reads on after an error.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 
+/// How long the end of an instance waits for a checkpoint that is being written.
+const KEEPER_PATIENCE: Duration = Duration::from_secs(5);
+
 /// The first byte of each command in the log; what follows is MessagePack.
 const FORMAT: u8 = 1;
 
@@ -35,13 +40,15 @@ pub struct LogRegistry {
     shared: Arc<Shared>,
     log: Arc<dyn ChangeLog>,
     follower: Option<JoinHandle<()>>,
+    keeper: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+/// What the threads of an instance and its callers share.
+pub(crate) struct Shared {
     state: RwLock<State>,
     progress: Mutex<Progress>,
     moved: Condvar,
-    stop: AtomicBool,
+    pub(crate) stop: AtomicBool,
 }
 
 /// How far the follower is, for those who wait for it.
@@ -52,6 +59,8 @@ struct Progress {
     submitting: usize,
     /// The outcomes of all commands applied while somebody waits for one, by offset.
     outcomes: BTreeMap<i64, Outcome>,
+    /// Of commands below this offset nobody saw the outcome: the state was taken from a checkpoint.
+    skipped: i64,
     trouble: Option<Trouble>,
 }
 
@@ -62,6 +71,8 @@ enum Trouble {
     Command { offset: i64, detail: String },
     /// It has ended: the log is not the one that it was.
     Refused(LogRefusal),
+    /// It has ended: what the log lacks is nowhere else.
+    Truncated { begin: i64 },
     /// It tries again.
     Passing(String),
 }
@@ -69,6 +80,8 @@ enum Trouble {
 /// Reads the log and applies it.
 struct Follower {
     shared: Arc<Shared>,
+    log: Arc<dyn ChangeLog>,
+    shelf: Option<Shelf>,
     consumer: Box<dyn Consumer>,
     batch: Batch,
     checkpoint: Checkpoint,
@@ -78,11 +91,33 @@ struct Follower {
 
 impl LogRegistry {
     /// Opens the instance that keeps its checkpoint in `dir`, creates the topic where it is missing, and reads the log to
-    /// its present end.
+    /// its present end. The log has to be whole, or to begin where that checkpoint reaches.
     ///
     /// # Errors
-    /// [`Error::Log`], [`Error::Checkpoint`], and [`Error::Command`] for a log that a newer program wrote.
+    /// [`Error::Log`], [`Error::Checkpoint`], [`Error::Command`] for a log that a newer program wrote, and
+    /// [`Error::Truncated`].
     pub fn open(log: Arc<dyn ChangeLog>, dir: &Path) -> Result<Self> {
+        Self::open_inner(log, dir, None)
+    }
+
+    /// As [`open`](Self::open), with checkpoints in a blob store that all instances share: this one starts from there where
+    /// its own reaches less far than the log's beginning.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), [`Error::Store`], and [`Error::Lost`].
+    pub fn open_with(
+        log: Arc<dyn ChangeLog>,
+        dir: &Path,
+        checkpoints: SharedCheckpoints,
+    ) -> Result<Self> {
+        Self::open_inner(log, dir, Some(checkpoints))
+    }
+
+    fn open_inner(
+        log: Arc<dyn ChangeLog>,
+        dir: &Path,
+        checkpoints: Option<SharedCheckpoints>,
+    ) -> Result<Self> {
         let topic = match log.topic(COMMANDS_TOPIC)? {
             Some(topic) => topic,
             None => match log.create_topic(&TopicSpec::new(COMMANDS_TOPIC, 1)) {
@@ -93,43 +128,61 @@ impl LogRegistry {
                 created => created?,
             },
         };
+        let every = checkpoints.as_ref().and_then(|shared| shared.every);
+        let shelf = checkpoints.map(|shared| Shelf::new(shared.store, topic.id));
         let end = end_of(&*log)?;
         let (checkpoint, state) = Checkpoint::open(dir, topic.id, end)?;
-        let consumer = log.consumer(COMMANDS_TOPIC, &[Position::new(0, state.applied())])?;
+        let applied = state.applied();
         let shared = Arc::new(Shared {
             progress: Mutex::new(Progress {
-                applied: state.applied(),
+                applied,
                 submitting: 0,
                 outcomes: BTreeMap::new(),
+                skipped: 0,
                 trouble: None,
             }),
             state: RwLock::new(state),
             moved: Condvar::new(),
             stop: AtomicBool::new(false),
         });
+        let (consumer, jumped) = match log.consumer(COMMANDS_TOPIC, &[Position::new(0, applied)]) {
+            Err(error) if is_truncated(&error) => {
+                let (consumer, state) = behind_truncation(&*log, shelf.as_ref())?;
+                (consumer, Some(state))
+            }
+            opened => (opened?, None),
+        };
         let mut follower = Follower {
             shared: Arc::clone(&shared),
+            log: Arc::clone(&log),
+            shelf: shelf.clone(),
             consumer,
             batch: Batch::new(),
             checkpoint,
             dirty: BTreeSet::new(),
         };
+        if let Some(state) = jumped {
+            follower.replace(state)?;
+        }
         while shared.state().applied() < end {
             follower.read_on()?;
         }
-        let follower = thread::Builder::new()
-            .name("registry".to_owned())
-            .spawn(move || follower.run())
-            .map_err(|source| Error::Io {
-                action: "start a thread for",
-                path: dir.to_owned(),
-                source,
-            })?;
-        Ok(Self {
-            shared,
-            log,
-            follower: Some(follower),
-        })
+        let mut registry = Self {
+            shared: Arc::clone(&shared),
+            log: Arc::clone(&log),
+            follower: Some(spawn("registry", dir, move || follower.run())?),
+            keeper: None,
+        };
+        if let (Some(shelf), Some(every)) = (shelf, every) {
+            let keeper = Keeper {
+                shared,
+                log,
+                shelf,
+                every: i64::try_from(every).unwrap_or(i64::MAX),
+            };
+            registry.keeper = Some(spawn("registry-keeper", dir, move || keeper.run())?);
+        }
+        Ok(registry)
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -139,7 +192,7 @@ impl LogRegistry {
 
 impl Drop for LogRegistry {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Release);
+        self.shared.stop();
         if self
             .follower
             .take()
@@ -147,11 +200,22 @@ impl Drop for LogRegistry {
         {
             tracing::error!("the registry's follower panicked");
         }
+        let Some(keeper) = self.keeper.take() else {
+            return;
+        };
+        // It may wait for a store that does not answer; whatever it leaves half done, another one finishes.
+        let started = Instant::now();
+        while !keeper.is_finished() && started.elapsed() < KEEPER_PATIENCE {
+            thread::sleep(Duration::from_millis(5));
+        }
+        if keeper.is_finished() && keeper.join().is_err() {
+            tracing::error!("the registry's keeper panicked");
+        }
     }
 }
 
 impl Shared {
-    fn state(&self) -> RwLockReadGuard<'_, State> {
+    pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -160,11 +224,11 @@ impl Shared {
     }
 
     /// Waits until `ready` gives something.
-    fn wait_for<T>(&self, mut ready: impl FnMut(&mut Progress) -> Option<T>) -> Result<T> {
+    fn wait_for<T>(&self, mut ready: impl FnMut(&mut Progress) -> Option<Result<T>>) -> Result<T> {
         let mut progress = self.progress();
         loop {
             if let Some(found) = ready(&mut progress) {
-                return Ok(found);
+                return found;
             }
             if let Some(trouble) = &progress.trouble {
                 return Err(trouble.to_error());
@@ -174,6 +238,43 @@ impl Shared {
                 .wait(progress)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Waits until so many commands are applied; `false` where the instance ends.
+    pub(crate) fn wait_until(&self, applied: i64) -> bool {
+        let mut progress = self.progress();
+        while progress.applied < applied && !self.stop.load(Ordering::Acquire) {
+            progress = self
+                .moved
+                .wait(progress)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        !self.stop.load(Ordering::Acquire)
+    }
+
+    /// Waits so long, or until the instance ends.
+    pub(crate) fn pause(&self, pause: Duration) {
+        let started = Instant::now();
+        let mut progress = self.progress();
+        while !self.stop.load(Ordering::Acquire) {
+            let left = pause.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            progress = self
+                .moved
+                .wait_timeout(progress, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    fn stop(&self) {
+        // Under the lock, so that nobody goes to sleep between looking and being woken.
+        let progress = self.progress();
+        self.stop.store(true, Ordering::Release);
+        drop(progress);
+        self.moved.notify_all();
     }
 
     fn set_trouble(&self, trouble: Option<Trouble>) {
@@ -189,6 +290,9 @@ impl Trouble {
                 offset: *offset,
                 detail: detail.clone(),
             },
+            Error::Truncated { begin } => Self::Truncated { begin: *begin },
+            // Truncated once more while it looked for a checkpoint.
+            Error::Log(error) if is_truncated(error) => Self::Passing(error.to_string()),
             Error::Log(changelog::Error::Refused(refusal)) => Self::Refused(refusal.clone()),
             error => Self::Passing(error.to_string()),
         }
@@ -198,6 +302,7 @@ impl Trouble {
         match self.clone() {
             Self::Command { offset, detail } => Error::Command { offset, detail },
             Self::Refused(refusal) => Error::Log(refusal.into()),
+            Self::Truncated { begin } => Error::Truncated { begin },
             Self::Passing(detail) => Error::Behind { detail },
         }
     }
@@ -208,7 +313,7 @@ impl Follower {
         let shared = Arc::clone(&self.shared);
         let mut troubled = false;
         while !shared.stop.load(Ordering::Acquire) {
-            match self.read_on() {
+            match self.read_or_jump() {
                 Ok(()) if troubled => {
                     troubled = false;
                     shared.set_trouble(None);
@@ -227,6 +332,41 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Reads on, or goes on from a checkpoint where the log has been truncated further than this instance has read.
+    fn read_or_jump(&mut self) -> Result<()> {
+        match self.read_on() {
+            Err(Error::Log(error)) if is_truncated(&error) => {
+                let (consumer, state) = behind_truncation(&*self.log, self.shelf.as_ref())?;
+                tracing::warn!(
+                    from = self.shared.state().applied(),
+                    to = state.applied(),
+                    "the registry's log was truncated meanwhile; go on from a checkpoint"
+                );
+                self.consumer = consumer;
+                self.replace(state)
+            }
+            read => read,
+        }
+    }
+
+    /// Goes on from another state.
+    fn replace(&mut self, state: State) -> Result<()> {
+        self.checkpoint.replace(&state)?;
+        self.dirty.clear();
+        let applied = state.applied();
+        *self
+            .shared
+            .state
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = state;
+        let mut progress = self.shared.progress();
+        progress.applied = applied;
+        progress.skipped = applied;
+        drop(progress);
+        self.shared.moved.notify_all();
+        Ok(())
     }
 
     /// Applies what a poll returns.
@@ -301,6 +441,42 @@ impl Drop for Submitting<'_> {
     }
 }
 
+/// Whether the log no longer holds what was asked for.
+fn is_truncated(error: &changelog::Error) -> bool {
+    let out_of_range = |refusal: &LogRefusal| match refusal {
+        LogRefusal::OffsetOutOfRange { offset, begin, .. } => offset < begin,
+        _ => false,
+    };
+    error.refusal().is_some_and(out_of_range)
+}
+
+/// The state of the newest checkpoint, and a reader of what follows it.
+fn behind_truncation(
+    log: &dyn ChangeLog,
+    shelf: Option<&Shelf>,
+) -> Result<(Box<dyn Consumer>, State)> {
+    let begin = log.begin_offsets(COMMANDS_TOPIC)?.first().copied();
+    let begin = begin.unwrap_or(0);
+    let newest = shelf.map(|shelf| shelf.newest(begin)).transpose()?;
+    let state = newest.flatten().ok_or(Error::Truncated { begin })?;
+    // Asked after the checkpoint was read, so that it can't have been written since.
+    let (applied, end) = (state.applied(), end_of(log)?);
+    if applied > end {
+        return Err(Error::Lost { end, applied });
+    }
+    let consumer = log.consumer(COMMANDS_TOPIC, &[Position::new(0, applied)])?;
+    Ok((consumer, state))
+}
+
+fn spawn(name: &str, dir: &Path, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map_err(|source| Error::Io {
+        action: "start a thread for",
+        path: dir.to_owned(),
+        source,
+    })
+}
+
 fn end_of(log: &dyn ChangeLog) -> Result<i64> {
     Ok(log
         .end_offsets(COMMANDS_TOPIC)?
@@ -321,13 +497,17 @@ impl Registry for LogRegistry {
         let offset = written.first().map_or(0, |position| position.offset);
         submitting
             .0
-            .wait_for(|progress| progress.outcomes.remove(&offset))
+            .wait_for(|progress| match progress.outcomes.remove(&offset) {
+                Some(outcome) => Some(Ok(outcome)),
+                None if offset < progress.skipped => Some(Err(Error::Skipped { offset })),
+                None => None,
+            })
     }
 
     fn catch_up(&self) -> Result<()> {
         let end = end_of(&*self.log)?;
         self.shared
-            .wait_for(|progress| (progress.applied >= end).then_some(()))
+            .wait_for(|progress| (progress.applied >= end).then_some(Ok(())))
     }
 
     fn datasets(&self) -> Result<Vec<DatasetInfo>> {

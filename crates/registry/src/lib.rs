@@ -7,7 +7,7 @@
 //!
 //! * [`Registry`] is what producers, readers and commands of operators use.
 //! * [`LogRegistry`] is an instance: it appends to the log, applies what it reads from there, and keeps a checkpoint so
-//!   that a restart reads only the log's tail.
+//!   that a restart reads only the log's tail. With [`SharedCheckpoints`] in a blob store it also truncates the log.
 //! * [`RemoteRegistry`] uses the instance of another process over its Unix socket, where [`RegistryService`] serves it.
 //! * [`embedded`] opens a directory that holds log and registry, or connects to the process that has it open.
 //!
@@ -19,8 +19,10 @@ pub mod embedded;
 mod error;
 mod info;
 mod instance;
+mod keeper;
 mod name;
 mod service;
+mod shared;
 mod state;
 mod sums;
 mod version;
@@ -33,6 +35,7 @@ pub use info::{Confirmation, DatasetInfo, Latest, Lease, Ownership, Pin, Version
 pub use instance::{COMMANDS_TOPIC, LogRegistry};
 pub use name::{DatasetName, NameError, Scope};
 pub use service::{RegistryService, RemoteRegistry};
+pub use shared::SharedCheckpoints;
 pub use state::State;
 pub use sums::{BlobSum, Sha256Sum, StateSums, Sum128, SumError};
 pub use version::Version;

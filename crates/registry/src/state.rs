@@ -56,6 +56,17 @@ impl State {
         Self { applied, datasets }
     }
 
+    /// A state as its rows tell it.
+    pub(crate) fn of_rows(applied: i64, rows: Vec<(DatasetInfo, Vec<VersionInfo>)>) -> Self {
+        let dataset = |(info, versions): (DatasetInfo, Vec<VersionInfo>)| {
+            let versions = versions.into_iter();
+            let versions = versions.map(|info| (info.version, info)).collect();
+            (info.name.clone(), Dataset { info, versions })
+        };
+        let datasets = rows.into_iter().map(dataset).collect();
+        Self { applied, datasets }
+    }
+
     /// Adds a version's row while restoring; `false` where the checkpoint has no such dataset.
     pub(crate) fn restore_version(&mut self, name: &DatasetName, version: VersionInfo) -> bool {
         let dataset = self.datasets.get_mut(name);

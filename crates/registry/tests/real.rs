@@ -8,8 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use blobstore::{BlobStore, DirectoryStore};
 use changelog::{ChangeLog, KafkaLog, KafkaOptions, Position};
-use registry::{Action, COMMANDS_TOPIC, LogRegistry, Outcome, Registry, Scope, Version, Versions};
+use registry::{
+    Action, COMMANDS_TOPIC, Error, LogRegistry, Outcome, Registry, Scope, SharedCheckpoints,
+    Version, Versions,
+};
 use support::{announce_one, answers, name, run};
 use tests_servers::Kafka;
 
@@ -99,7 +103,28 @@ fn instances_in_several_processes_hold_one_state() {
     // Without a checkpoint that reaches that far, nobody can know the state; that is said, not guessed.
     let error = open(&kafka, &dir.path().join("new")).1.err().unwrap();
     assert!(
-        error.to_string().contains("outside of what the log holds"),
+        matches!(error, Error::Truncated { begin } if begin == applied),
         "{error}"
     );
+
+    // Two that leave checkpoints for others truncate the log by themselves, and one that has nothing starts there.
+    let store: Arc<dyn BlobStore> =
+        Arc::new(DirectoryStore::open(dir.path().join("blobs")).unwrap());
+    let keeping = |log: &Arc<KafkaLog>, own: &Path| {
+        let checkpoints = SharedCheckpoints::keep(Arc::clone(&store), 20);
+        let log = Arc::clone(log) as Arc<dyn ChangeLog>;
+        LogRegistry::open_with(log, own, checkpoints).unwrap()
+    };
+    drop((one, two));
+    let (one, two) = (keeping(&log, &dir_one), keeping(&log, &dir_two));
+    while log.begin_offsets(COMMANDS_TOPIC).unwrap()[0] < applied + 60 {
+        announce_one(&one, "one", 4);
+        two.catch_up().unwrap();
+        announce_one(&two, "one", 5);
+        one.catch_up().unwrap();
+    }
+    let fresh = keeping(&log, &dir.path().join("fresh"));
+    assert_eq!(answers(&fresh), answers(&one));
+    two.catch_up().unwrap();
+    assert_eq!(answers(&two), answers(&one));
 }

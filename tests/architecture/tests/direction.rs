@@ -28,7 +28,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("gatekeeper", &["changelog", "ingest"]),
     ("ingest", &["liveness", "gatekeeper"]),
     ("dataset", &["liveness", "changelog"]),
-    ("registry", &["hollow", "blobstore"]),
+    ("registry", &["hollow"]),
 ];
 
 /// Crates that read files, networks, clocks or databases, or run an async runtime.

@@ -22,6 +22,8 @@ struct Order {
     failing: u64,
     /// Whether they have their effect all the same, as when an answer is lost.
     after_effect: bool,
+    /// Whether the process dies of it.
+    deadly: bool,
 }
 
 impl Gate {
@@ -31,7 +33,23 @@ impl Gate {
             passing,
             failing,
             after_effect,
+            deadly: false,
         };
+    }
+
+    /// After `passing` more calls, the process dies in the next, before its effect or after.
+    pub fn die(&self, passing: u64, after_effect: bool) {
+        *self.0.lock().unwrap() = Order {
+            passing,
+            failing: 1,
+            after_effect,
+            deadly: true,
+        };
+    }
+
+    /// Whether all that was ordered to fail has failed.
+    pub fn is_spent(&self) -> bool {
+        self.0.lock().unwrap().failing == 0
     }
 
     /// Nothing fails any more.
@@ -44,7 +62,7 @@ impl Gate {
         call: impl FnOnce() -> Result<T, E>,
         error: impl FnOnce() -> E,
     ) -> Result<T, E> {
-        let after_effect = {
+        let (after_effect, deadly) = {
             let mut order = self.0.lock().unwrap();
             if order.passing > 0 || order.failing == 0 {
                 order.passing = order.passing.saturating_sub(1);
@@ -52,16 +70,20 @@ impl Gate {
                 return call();
             }
             order.failing -= 1;
-            order.after_effect
+            (order.after_effect, order.deadly)
         };
         if after_effect {
             call()?;
+        }
+        if deadly {
+            std::process::abort();
         }
         Err(error())
     }
 }
 
 /// A store whose disk is full now and then.
+#[derive(Clone)]
 pub struct FaultyStore(pub Arc<dyn BlobStore>, pub Arc<Gate>);
 
 impl FaultyStore {

@@ -28,6 +28,18 @@ pub use place::{Place, World};
 pub use random::Random;
 pub use upstream::{Poison, Upstream, delete, item, key, row};
 
+/// A directory in memory where the system has such a place: what dies there is a process, never the machine, and a disk that
+/// syncs would take most of the time.
+pub fn memory_dir() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let dir = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    dir.unwrap()
+}
+
 /// Of this run: `GREENLIGHT_SEED`, or a fixed one. Printed, so that a failure can be run again.
 pub fn seed() -> u64 {
     let seed = std::env::var("GREENLIGHT_SEED").map_or(20_261_125, |seed| seed.parse().unwrap());

@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 /// How long the brokers have for one request; what they did not answer by then is asked again.
 const REQUEST: Duration = Duration::from_secs(30);
 
+/// Of topics that are truncated: a broker gives disk space back by whole segments, and its default is a GiB or a week.
+const TRUNCATED_SEGMENT_BYTES: &str = "134217728";
+
 /// What a topic's configuration says of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TopicConfig {
@@ -58,6 +61,7 @@ impl Admin {
             config.push(("cleanup.policy", "delete"));
             config.push(("retention.ms", "-1"));
             config.push(("retention.bytes", "-1"));
+            config.push(("segment.bytes", TRUNCATED_SEGMENT_BYTES));
         }
         for (name, value) in &cluster.options.topic_config {
             config.retain(|(known, _)| known != name);

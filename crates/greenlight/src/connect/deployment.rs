@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use blobstore::S3Options;
 use changelog::KafkaOptions;
 use ingest::RegistryOptions;
+use registry::SharedCheckpoints;
 
 use super::file;
 use crate::config::{self, ConfigFiles};
@@ -18,6 +19,8 @@ const DIRECTORY: &str = "data";
 pub(crate) struct Deployment {
     /// The log and the registry.
     pub(crate) log: LogPlace,
+    /// After how many commands the registry writes a checkpoint to the blob store, and truncates its log.
+    pub(crate) checkpoint_every: u64,
     /// The blobs; default: in the embedded directory.
     pub(crate) blobs: Option<BlobPlace>,
     /// The schema registry; default: a directory of schemas.
@@ -59,6 +62,7 @@ impl Default for Deployment {
     fn default() -> Self {
         Self {
             log: LogPlace::Directory(DIRECTORY.into()),
+            checkpoint_every: SharedCheckpoints::EVERY,
             blobs: None,
             schemas: None,
             config: None,

@@ -6,6 +6,7 @@ use std::path::Path;
 use blobstore::{Encryption, S3Credentials, S3Options};
 use changelog::{KafkaOptions, KafkaSasl, KafkaTls};
 use ingest::{RegistryAuth, RegistryOptions};
+use registry::SharedCheckpoints;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -63,6 +64,7 @@ struct Sasl {
 #[serde(default, deny_unknown_fields)]
 struct Registry {
     checkpoint: Option<Text>,
+    checkpoint_every: Option<Spanned<u64>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -147,8 +149,17 @@ impl File {
             }
             None => None,
         };
+        let checkpoint_every = match self.registry.checkpoint_every {
+            Some(every) if !(100..=10_000_000).contains(every.get_ref()) => {
+                let message = "checkpoint_every is a number of commands, 100 to 10000000";
+                return Err(at(every.span().start, message.to_owned()));
+            }
+            Some(every) => every.into_inner(),
+            None => SharedCheckpoints::EVERY,
+        };
         Ok(Deployment {
             log,
+            checkpoint_every,
             blobs,
             schemas,
             config: self.datasets.map(|datasets| ConfigFiles {
@@ -288,6 +299,7 @@ mod tests {
             properties = { "linger.ms" = "5" }
             [registry]
             checkpoint = "/var/lib/greenlight"
+            checkpoint_every = 10000
             [blobs]
             s3 = "s3://states/prod"
             endpoint = "http://s3:8333"
@@ -328,6 +340,7 @@ mod tests {
             checkpoint.as_deref(),
             Some(Path::new("/var/lib/greenlight"))
         );
+        assert_eq!(deployment.checkpoint_every, 10_000);
         let Ok(BlobPlace::S3 { primary, copies }) = deployment.blobs() else {
             panic!("{deployment:?}");
         };
@@ -363,6 +376,7 @@ mod tests {
                 1,
                 "user and password",
             ),
+            ("[registry]\ncheckpoint_every = 5", 2, "100 to 10000000"),
             ("[blobs]\nregion = \"r\"", 1, "either s3 or directory"),
             ("[blobs]\ns3 = \"ftp://host/bucket\"", 1, "s3://"),
             (
