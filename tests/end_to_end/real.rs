@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod compose;
 mod crash;
+mod outage;
 #[allow(dead_code, reason = "the embedded target uses the rest")]
 mod role;
 mod same_result;

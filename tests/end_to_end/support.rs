@@ -35,7 +35,7 @@ pub(crate) struct Servers {
 pub(crate) struct Demo {
     dir: TempDir,
     scenario: PathBuf,
-    servers: Option<Servers>,
+    pub(crate) servers: Option<Servers>,
 }
 
 /// The log of a demo, for upstream systems to emit to.

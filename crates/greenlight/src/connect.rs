@@ -10,7 +10,7 @@ mod text;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use blobstore::{BlobStore, DirectoryStore, ReplicatedStore, S3Store};
 use changelog::{ChangeLog, KafkaLog};
@@ -193,6 +193,14 @@ impl Connected {
     /// Whether another process owns the embedded directory.
     pub(crate) fn is_client(&self) -> bool {
         matches!(&self.base, Base::Directory(home) if home.role() == Role::Client)
+    }
+
+    /// Whether the log answers within `patience`, which is waited for; an embedded one always does.
+    pub(crate) fn answers(&self, patience: Duration) -> bool {
+        match &self.base {
+            Base::Directory(_) => true,
+            Base::Kafka { log, .. } => log.answers(patience),
+        }
     }
 
     /// Makes calls that wait for an unreachable cluster fail, now and later.

@@ -27,6 +27,28 @@ use crate::stop::Stop;
 /// How often the process looks whether it is still of use.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// How long the log may take to answer a process that is told to stop, before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waits until `is_done`, for `grace` at most. Where the log does not answer, or time gets short, calls that wait for it are
+/// broken off: an outage may outlast any grace, and nothing is lost by not waiting for its end.
+fn wind_down(connected: &Connected, grace: Duration, is_done: impl Fn() -> bool) {
+    let started = Instant::now();
+    let mut asked = started;
+    let mut is_closed = false;
+    while !is_done() && started.elapsed() < grace {
+        if !is_closed && asked.elapsed() > PATIENCE / 2 {
+            if started.elapsed() > grace.mul_f64(0.8) || !connected.answers(PATIENCE) {
+                tracing::warn!("stop without the log, which does not answer in time");
+                connected.close();
+                is_closed = true;
+            }
+            asked = Instant::now();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Runs a process with these duties until it is told to stop, or has nothing left to do.
 ///
 /// # Errors
@@ -53,16 +75,9 @@ fn run(process: &Process, connected: &Connected, duties: Vec<Duty>) -> Result<()
     }
     stop.set();
     workers.iter().for_each(Worker::interrupt);
-    let started = Instant::now();
-    let wait = |until: Duration| {
-        while !workers.iter().all(Worker::is_finished) && started.elapsed() < until {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    };
-    wait(process.stop_grace().mul_f64(0.8));
-    // Whoever still waits for a cluster that does not answer waits in vain.
-    connected.close();
-    wait(process.stop_grace());
+    wind_down(connected, process.stop_grace(), || {
+        workers.iter().all(Worker::is_finished)
+    });
     gone?;
     let busy: Vec<String> = workers
         .iter()

@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 /// How long the brokers have for one request; what they did not answer by then is asked again.
 const REQUEST: Duration = Duration::from_secs(30);
 
+/// How often is looked whether the log is being closed.
+const CLOSE_CHECK: Duration = Duration::from_millis(100);
+
 /// Of topics that are truncated: a broker gives disk space back by whole segments, and its default is a GiB or a week.
 const TRUNCATED_SEGMENT_BYTES: &str = "134217728";
 
@@ -75,8 +78,8 @@ impl Admin {
         };
         let started = Instant::now();
         loop {
-            let made = block_on(self.client.create_topics([&topic], &admin_options()));
-            match one(made) {
+            let request = self.client.create_topics([&topic], &admin_options());
+            match one(block_on(cluster, request)) {
                 Ok(()) => return Ok(()),
                 Err(error) if kafka_code(&error) == Some(RDKafkaErrorCode::TopicAlreadyExists) => {
                     return Err(Refusal::TopicExists {
@@ -92,9 +95,8 @@ impl Admin {
     pub(super) fn delete(&self, cluster: &Cluster, name: &str) -> Result<()> {
         let started = Instant::now();
         loop {
-            match one(block_on(
-                self.client.delete_topics(&[name], &admin_options()),
-            )) {
+            let request = self.client.delete_topics(&[name], &admin_options());
+            match one(block_on(cluster, request)) {
                 Ok(()) => return Ok(()),
                 Err(error)
                     if kafka_code(&error) == Some(RDKafkaErrorCode::UnknownTopicOrPartition) =>
@@ -114,9 +116,8 @@ impl Admin {
         let started = Instant::now();
         loop {
             let wider = NewPartitions::new(name, wanted);
-            match one(block_on(
-                self.client.create_partitions([&wider], &admin_options()),
-            )) {
+            let request = self.client.create_partitions([&wider], &admin_options());
+            match one(block_on(cluster, request)) {
                 Ok(()) => return Ok(()),
                 Err(error) if kafka_code(&error) == Some(RDKafkaErrorCode::InvalidPartitions) => {
                     return Err(Refusal::InvalidTopic {
@@ -152,13 +153,11 @@ impl Admin {
         }
         let started = Instant::now();
         loop {
-            let deleted = block_on(self.client.delete_records(&offsets, &admin_options()))
-                .and_then(|result| {
-                    result
-                        .elements()
-                        .iter()
-                        .try_for_each(|element| element.error())
-                });
+            let request = self.client.delete_records(&offsets, &admin_options());
+            let deleted = block_on(cluster, request).and_then(|result| {
+                let elements = result.elements();
+                elements.iter().try_for_each(|element| element.error())
+            });
             match deleted {
                 Ok(()) => return Ok(()),
                 Err(error) => self.again(cluster, started, "truncate topic", topic, error)?,
@@ -179,7 +178,8 @@ impl Admin {
                 .iter()
                 .map(|name| ResourceSpecifier::Topic(name))
                 .collect();
-            match block_on(self.client.describe_configs(&resources, &admin_options())) {
+            let request = self.client.describe_configs(&resources, &admin_options());
+            match block_on(cluster, request) {
                 Ok(described) => {
                     let config = |result: std::result::Result<_, RDKafkaErrorCode>| match result {
                         Ok(resource) => Ok(Some(TopicConfig::of(&resource))),
@@ -209,6 +209,7 @@ impl Admin {
         what: &str,
         error: KafkaError,
     ) -> Result<()> {
+        cluster.check_open()?;
         if !is_transient(&error) {
             return Err(Error::kafka(action, what, error));
         }
@@ -248,8 +249,9 @@ fn one(results: KafkaResult<Vec<rdkafka::admin::TopicResult>>) -> KafkaResult<()
     })
 }
 
-/// Waits for a future whose answer another thread brings: all that the admin client asks for.
-fn block_on<F: Future>(future: F) -> F::Output {
+/// Waits for a future whose answer another thread brings: all that the admin client asks for. It is canceled where the log is
+/// being closed.
+fn block_on<T>(cluster: &Cluster, future: impl Future<Output = KafkaResult<T>>) -> KafkaResult<T> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -262,6 +264,9 @@ fn block_on<F: Future>(future: F) -> F::Output {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
-        thread::park();
+        if cluster.check_open().is_err() {
+            return Err(KafkaError::Canceled);
+        }
+        thread::park_timeout(CLOSE_CHECK);
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long one question may take before it is asked again, of another broker if there is one.
-const QUESTION: Duration = Duration::from_secs(10);
+const QUESTION: Duration = Duration::from_secs(5);
 /// The first wait before a question is asked again; each next one is twice as long, up to [`BACKOFF_MAX`].
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
@@ -106,6 +106,12 @@ impl Cluster {
             return Err(Error::Closed);
         }
         Ok(())
+    }
+
+    /// Whether a broker answers within `patience`.
+    pub(super) fn answers(&self, patience: Duration) -> bool {
+        self.serve();
+        self.asking.fetch_metadata(None, patience).is_ok()
     }
 
     /// Whether a broker answers, and takes us. Unlike other calls this one does not wait for what will not change by

@@ -69,6 +69,12 @@ impl KafkaLog {
         })
     }
 
+    /// Whether a broker answers within `patience`, which is waited for.
+    #[must_use]
+    pub fn answers(&self, patience: Duration) -> bool {
+        self.cluster.answers(patience)
+    }
+
     /// Makes calls that wait for the cluster, now or later, return [`Error::Closed`]: for a process that is asked to stop
     /// in the middle of an outage.
     pub fn close(&self) {

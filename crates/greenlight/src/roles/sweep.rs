@@ -10,11 +10,11 @@ use serde::Deserialize;
 
 use super::board::{Board, State};
 use super::settings::{self, Process};
-use super::{LOOK_EVERY, http, metrics};
+use super::{LOOK_EVERY, http, metrics, wind_down};
 use crate::cli::Globals;
 use crate::config;
 use crate::connect::{Connected, Text, Use, wall_clock_ms};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::stop::Stop;
 use crate::sweeping::{self, Entry, Swept};
 
@@ -64,8 +64,18 @@ pub(crate) fn run(globals: &Globals, path: &Path) -> Result<()> {
         stop.wait_until(Instant::now() + LOOK_EVERY);
         gone = connected.check_owner();
     }
-    scheduler.stop();
+    let stopper = std::thread::Builder::new()
+        .name("stop-sweeps".to_owned())
+        .spawn(move || scheduler.stop())
+        .map_err(Error::Spawn)?;
+    wind_down(&connected, file.process.stop_grace(), || {
+        stopper.is_finished()
+    });
     gone?;
+    if !stopper.is_finished() {
+        let swept = swept.iter().map(|swept| swept.spec.name.to_string());
+        return Err(Error::Busy(swept.collect()));
+    }
     tracing::info!(name = file.process.name(), "stopped");
     Ok(())
 }
