@@ -131,6 +131,28 @@ fn at(path: &str) -> String {
 }
 
 impl Poison {
+    /// What kind of reason it is, in a word: to count by.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoKey => "no-key",
+            Self::Key { .. } => "key",
+            Self::NotWireFormat => "not-wire-format",
+            Self::UnknownSchema { .. } => "unknown-schema",
+            Self::UnfitSchema { .. } => "unfit-schema",
+            Self::Undecodable { .. } => "undecodable",
+            Self::Operation { .. } => "operation",
+            Self::Unstorable { .. } => "unstorable",
+            Self::KeyMismatch { .. } => "key-mismatch",
+            Self::UnknownCode { .. } => "unknown-code",
+            Self::Interval { .. } => "interval",
+            Self::NoSourceVersion => "no-source-version",
+            Self::SourceVersion { .. } => "source-version",
+            Self::Control { .. } => "control",
+            Self::OtherPartition { .. } => "other-partition",
+        }
+    }
+
     /// The same, one field deeper.
     #[must_use]
     pub(crate) fn within(mut self, field: &str) -> Self {

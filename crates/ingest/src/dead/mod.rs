@@ -4,8 +4,10 @@
 //! origin (`["titles",0,17]`), so that a restart which meets the record again writes the same letter again, and compaction
 //! leaves one.
 
+mod notices;
 mod retry;
 
+pub(crate) use notices::Notices;
 pub use retry::{RETRY_COUNT_HEADER, RETRY_OF_HEADER, Retried, retry_dead_letters};
 
 use crate::error::Result;

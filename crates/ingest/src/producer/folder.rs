@@ -5,7 +5,7 @@ use super::plans::{Planned, Plans};
 use super::reader::ChannelReader;
 use super::sweeps::Sweeps;
 use crate::avro::{Fault, RecordSink, Transcoder};
-use crate::dead::dead_letter;
+use crate::dead::{Notices, dead_letter};
 use crate::error::{Error, Result};
 use crate::fold::{
     Channel, Decision, FOLD_TYPE, Origin, committed_origin, fold_schema, write_origin,
@@ -25,6 +25,7 @@ use hollow::write::{TypeId, WriteState};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// Dead letters are written out when this many wait, or this many bytes.
 const DEAD_RECORDS: usize = 1000;
@@ -48,6 +49,7 @@ pub(super) struct Folder {
     pub(super) last_plan: Option<(u32, Arc<Planned>)>,
     dead: Vec<NewRecord>,
     dead_bytes: usize,
+    notices: Notices,
     transcoder: Transcoder,
     pub(super) key: Key,
     /// Whether `key` is that of the record that is being folded.
@@ -122,6 +124,7 @@ impl Folder {
             last_plan: None,
             dead: Vec::new(),
             dead_bytes: 0,
+            notices: Notices::default(),
             transcoder: Transcoder::new(),
             key: Key::default(),
             has_key: false,
@@ -145,6 +148,7 @@ impl Folder {
         let mut batch = std::mem::take(&mut self.batch);
         let folded = self.fold_batches(&mut batch, write, &types, records_max, progress);
         self.batch = batch;
+        self.tell_of_the_dead();
         folded?;
         self.flush_dead()
     }
@@ -226,10 +230,9 @@ impl Folder {
             Err(Fault::Poison(poison)) => {
                 self.counts.dead += 1;
                 let topic = self.spec.topic_of(channel);
-                tracing::warn!(
-                    dataset = %self.spec.name, topic, partition = record.partition, offset = record.offset, reason = %poison,
-                    "a record becomes a dead letter"
-                );
+                self.notices
+                    .add(&topic, record.partition, record.offset, &poison);
+                self.tell_of_the_dead();
                 let key = self.has_key.then(|| self.key.canonical());
                 let letter = dead_letter(&topic, record, key, &poison);
                 self.dead_bytes += letter.value.as_ref().map_or(0, Vec::len);
@@ -442,6 +445,16 @@ impl Folder {
         }
         self.pending.clear();
         Ok(())
+    }
+
+    /// Says in the log what became dead letters, unless it was said just now.
+    fn tell_of_the_dead(&mut self) {
+        if let Some(notice) = self.notices.due(Instant::now()) {
+            tracing::warn!(
+                dataset = %self.spec.name, letters = notice.letters, reasons = notice.reasons, latest = notice.latest,
+                "records became dead letters"
+            );
+        }
     }
 
     fn flush_dead(&mut self) -> Result<()> {
