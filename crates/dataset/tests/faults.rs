@@ -4,132 +4,20 @@
 
 mod support;
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use blobstore::{Blob, BlobInfo, BlobStore, Created, Etag, Swapped};
-use dataset::{DatasetName, Error, Publisher, Version};
-use registry::{Action, Command, DatasetInfo, Outcome, Registry, VersionInfo, Versions};
+use blobstore::BlobStore;
+use dataset::{Error, Publisher};
+use registry::{Action, Registry};
 use support::{
     START_MS, World, check, check_finished, cycle, name, options, position, run, schemas, tempdir,
 };
+use tests_faults::{FaultyRegistry, FaultyStore, Gate};
 
 const SEED: u64 = 7;
 const STEP: u64 = 6;
 const END: u64 = 24;
-
-/// Counts calls and fails one of them.
-struct Fault {
-    calls: AtomicUsize,
-    at: usize,
-    /// Whether the call has its effect all the same, as when an answer is lost.
-    after_effect: bool,
-}
-
-impl Fault {
-    /// Runs a call, or fails it.
-    fn run<T, E>(
-        &self,
-        call: impl FnOnce() -> Result<T, E>,
-        error: impl FnOnce() -> E,
-    ) -> Result<T, E> {
-        if self.calls.fetch_add(1, Ordering::SeqCst) != self.at {
-            return call();
-        }
-        if self.after_effect {
-            call()?;
-        }
-        Err(error())
-    }
-}
-
-struct FaultyStore(Arc<dyn BlobStore>, Arc<Fault>);
-
-impl FaultyStore {
-    fn run<T>(&self, call: impl FnOnce() -> blobstore::Result<T>) -> blobstore::Result<T> {
-        self.1.run(call, || blobstore::Error::Full {
-            action: "write",
-            path: PathBuf::from("somewhere"),
-            source: io::Error::from(io::ErrorKind::StorageFull),
-        })
-    }
-}
-
-impl BlobStore for FaultyStore {
-    fn get(&self, key: &str) -> blobstore::Result<Option<Blob>> {
-        self.run(|| self.0.get(key))
-    }
-    fn head(&self, key: &str) -> blobstore::Result<Option<BlobInfo>> {
-        self.run(|| self.0.head(key))
-    }
-    fn put(&self, key: &str, bytes: &[u8]) -> blobstore::Result<Etag> {
-        self.run(|| self.0.put(key, bytes))
-    }
-    fn create(&self, key: &str, bytes: &[u8]) -> blobstore::Result<Created> {
-        self.run(|| self.0.create(key, bytes))
-    }
-    fn create_from(&self, key: &str, source: &str) -> blobstore::Result<Created> {
-        self.run(|| self.0.create_from(key, source))
-    }
-    fn compare_and_swap(
-        &self,
-        key: &str,
-        expected: Option<&Etag>,
-        bytes: &[u8],
-    ) -> blobstore::Result<Swapped> {
-        self.run(|| self.0.compare_and_swap(key, expected, bytes))
-    }
-    fn list(&self, prefix: &str) -> blobstore::Result<Vec<BlobInfo>> {
-        self.run(|| self.0.list(prefix))
-    }
-    fn delete(&self, key: &str) -> blobstore::Result<bool> {
-        self.run(|| self.0.delete(key))
-    }
-}
-
-struct FaultyRegistry(Arc<dyn Registry>, Arc<Fault>);
-
-impl FaultyRegistry {
-    fn run<T>(&self, call: impl FnOnce() -> registry::Result<T>) -> registry::Result<T> {
-        self.1
-            .run(call, || registry::Error::Log(changelog::Error::Closed))
-    }
-}
-
-impl Registry for FaultyRegistry {
-    fn submit(&self, command: &Command) -> registry::Result<Outcome> {
-        self.run(|| self.0.submit(command))
-    }
-    fn catch_up(&self) -> registry::Result<()> {
-        self.run(|| self.0.catch_up())
-    }
-    fn datasets(&self) -> registry::Result<Vec<DatasetInfo>> {
-        self.run(|| self.0.datasets())
-    }
-    fn dataset(&self, name: &DatasetName) -> registry::Result<Option<DatasetInfo>> {
-        self.run(|| self.0.dataset(name))
-    }
-    fn version(
-        &self,
-        name: &DatasetName,
-        version: Version,
-    ) -> registry::Result<Option<VersionInfo>> {
-        self.run(|| self.0.version(name, version))
-    }
-    fn versions(
-        &self,
-        name: &DatasetName,
-        selection: &Versions,
-    ) -> registry::Result<Vec<VersionInfo>> {
-        self.run(|| self.0.versions(name, selection))
-    }
-    fn wait(&self, seen: i64, timeout: Duration) -> registry::Result<i64> {
-        self.0.wait(seen, timeout)
-    }
-}
 
 /// Runs to the end, recovering from whatever fails, as a producer would. A rolled back cycle is simply run again.
 fn run_stubbornly(open: impl Fn() -> dataset::Result<Publisher>) {
@@ -162,15 +50,12 @@ fn every_call_fails_once(after_effect: bool) {
     for at in 0.. {
         let dir = tempdir();
         let world = World::open(dir.path());
-        let fault = Arc::new(Fault {
-            calls: AtomicUsize::new(0),
-            at,
-            after_effect,
-        });
+        let gate = Arc::new(Gate::default());
+        gate.order(at, 1, after_effect);
         let store: Arc<dyn BlobStore> =
-            Arc::new(FaultyStore(Arc::clone(&world.store), Arc::clone(&fault)));
+            Arc::new(FaultyStore(Arc::clone(&world.store), Arc::clone(&gate)));
         let registry: Arc<dyn Registry> =
-            Arc::new(FaultyRegistry(world.registry(), Arc::clone(&fault)));
+            Arc::new(FaultyRegistry(world.registry(), Arc::clone(&gate)));
         let open = || {
             Publisher::open(
                 name(),
@@ -186,7 +71,7 @@ fn every_call_fails_once(after_effect: bool) {
         // What could not be removed is removed by the next owner; a projection that failed is repaired by it.
         drop(world.publisher(None).unwrap());
         check_finished(&world, SEED, END);
-        if fault.calls.load(Ordering::SeqCst) <= at {
+        if !gate.is_spent() {
             assert!(at > 100, "only {at} calls");
             break;
         }
