@@ -19,13 +19,15 @@ mod faulty;
 mod model;
 mod place;
 mod random;
+mod run;
 mod upstream;
 
-pub use crash::{child, matrix};
+pub use crash::{child, matrix, suspended};
 pub use faulty::{FaultyLog, FaultyRegistry, FaultyStore, Gate};
-pub use model::Model;
+pub use model::{Model, rows};
 pub use place::{Place, World};
 pub use random::Random;
+pub use run::{Moment, Tally, open, random_run};
 pub use upstream::{Poison, Upstream, delete, item, key, row};
 
 /// A directory in memory where the system has such a place: what dies there is a process, never the machine, and a disk that

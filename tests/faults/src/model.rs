@@ -63,7 +63,7 @@ impl Model {
 }
 
 /// The rows of a state.
-fn rows(state: &ReadState) -> BTreeMap<i64, Value> {
+pub fn rows(state: &ReadState) -> BTreeMap<i64, Value> {
     let titles = state.type_state("Title").unwrap();
     let row = |ordinal| {
         let title = titles.object(ordinal).unwrap();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use blobstore::{BlobStore, DirectoryStore, S3Credentials, S3Options, S3Store};
 use changelog::{ChangeLog, KafkaLog, KafkaOptions};
@@ -12,8 +13,8 @@ use ingest::{
     Components, DatasetSpec, DirectorySchemas, IncrementalProducer, ProducerOptions, SchemaSource,
     load_specs,
 };
-use registry::embedded::{self, Home};
-use registry::{LogRegistry, Registry};
+use registry::embedded::{self, Home, HomeOptions};
+use registry::{LogRegistry, Registry, SharedCheckpoints};
 use tests_servers::SeaweedFs;
 
 use crate::{FaultyLog, FaultyRegistry, FaultyStore, Gate};
@@ -55,12 +56,28 @@ const SCHEMA: &str = r#"{"type": "record", "name": "Title", "key": ["id"], "fiel
     {"name": "name", "type": ["null", "string"], "default": null},
     {"name": "size", "type": "long"}]}"#;
 
+/// The dataset's own schema after it has changed: consumers are to get the field that upstreams have been writing.
+const EVOLVED_SCHEMA: &str = r#"{"type": "record", "name": "Title", "key": ["id"], "fields": [
+    {"name": "id", "type": "long"},
+    {"name": "name", "type": ["null", "string"], "default": null},
+    {"name": "size", "type": "long"},
+    {"name": "note", "type": ["null", "string"], "default": null}]}"#;
+
 /// What upstreams write in the middle of the stream: a field more, and another order.
 const NEXT_SCHEMA: &str = r#"{"type": "record", "name": "Title", "key": ["id"], "fields": [
     {"name": "size", "type": "int"},
     {"name": "id", "type": "long"},
     {"name": "note", "type": ["null", "string"], "default": null},
     {"name": "name", "type": ["null", "string"], "default": null}]}"#;
+
+/// After how many commands the registry truncates its log: often, so that all that dies here dies over truncated logs.
+const CHECKPOINT_EVERY: u64 = 100;
+
+/// How long a store may take for one answer; a slow one takes five seconds.
+const ATTEMPT: Duration = Duration::from_secs(8);
+
+/// How long calls go on trying while a server does not answer.
+const BUDGET: Duration = Duration::from_secs(15);
 
 /// A dataset, its topics, and all that its producer needs.
 pub struct World {
@@ -77,38 +94,43 @@ pub struct World {
     pub stop_in: Arc<AtomicI64>,
     pub now_ms: i64,
     pub records_per_cycle: u64,
+    schemas_dir: PathBuf,
     _home: Option<Home>,
 }
 
 impl World {
     pub fn open(place: &Place) -> Self {
         let schemas_dir = place.dir.join("schemas");
-        let spec = write_config(&schemas_dir, &place.dataset);
+        let spec = write_config(&schemas_dir, &place.dataset, SCHEMA);
         let mut schemas = DirectorySchemas::open(&schemas_dir).unwrap();
         let next = schemas.add("next", NEXT_SCHEMA).unwrap();
         let first = Arc::new(AvroSchema::parse(SCHEMA, "titles").unwrap());
         let (log, store, registry, home) = match &place.real {
             None => {
-                let home = embedded::open(&place.dir.join("data")).unwrap();
+                let options = HomeOptions {
+                    checkpoint_every: CHECKPOINT_EVERY,
+                    ..HomeOptions::default()
+                };
+                let home = embedded::open_with(&place.dir.join("data"), &options).unwrap();
                 let store: Arc<dyn BlobStore> =
                     Arc::new(DirectoryStore::open(home.blobs_dir()).unwrap());
                 let (log, registry) = (Arc::clone(home.log()), Arc::clone(home.registry()));
                 (log, store, registry, Some(home))
             }
             Some((bootstrap, bucket)) => {
-                let log = KafkaLog::connect(KafkaOptions::new(bootstrap)).unwrap();
+                let mut options = KafkaOptions::new(bootstrap);
+                options.budget_ms = BUDGET.as_millis() as u64;
+                let log = KafkaLog::connect(options).unwrap();
                 let log: Arc<dyn ChangeLog> = Arc::new(log);
                 let own =
                     place
                         .dir
                         .join(format!("registry-{}-{}", place.dataset, std::process::id()));
-                let registry = LogRegistry::open(Arc::clone(&log), &own).unwrap();
-                (
-                    log,
-                    s3(bucket),
-                    Arc::new(registry) as Arc<dyn Registry>,
-                    None,
-                )
+                let store = s3(bucket);
+                let shared = SharedCheckpoints::keep(Arc::clone(&store), CHECKPOINT_EVERY);
+                let registry = LogRegistry::open_with(Arc::clone(&log), &own, shared).unwrap();
+                let registry: Arc<dyn Registry> = Arc::new(registry);
+                (log, store, registry, None)
             }
         };
         for topic in spec.topics() {
@@ -127,8 +149,14 @@ impl World {
             stop_in: Arc::new(AtomicI64::new(-1)),
             now_ms: 1_600_000_000_000,
             records_per_cycle: 1_000_000,
+            schemas_dir,
             _home: home,
         }
+    }
+
+    /// Changes the dataset's schema, for producers that are opened from now on.
+    pub fn evolve(&mut self) {
+        self.spec = write_config(&self.schemas_dir, self.spec.name.name(), EVOLVED_SCHEMA);
     }
 
     /// Opens a producer whose calls go through the gate and which stops where `stop_in` says.
@@ -178,8 +206,7 @@ impl World {
 
     /// Cycles without faults until everything that was sent is published.
     pub fn settle(&mut self, producer: &mut IncrementalProducer) {
-        self.gate.clear();
-        self.stop_in.store(-1, Ordering::SeqCst);
+        self.calm();
         for _ in 0..60 {
             let ended = self.cycle(producer).unwrap();
             assert!(!matches!(ended, ingest::Ended::RolledBack(_)), "{ended:?}");
@@ -193,12 +220,13 @@ impl World {
 }
 
 /// Writes schema and configuration, and reads them as a process does at its start.
-fn write_config(dir: &Path, dataset: &str) -> DatasetSpec {
+fn write_config(dir: &Path, dataset: &str, schema: &str) -> DatasetSpec {
     std::fs::create_dir_all(dir).unwrap();
-    std::fs::write(dir.join("titles.avsc"), SCHEMA).unwrap();
+    std::fs::write(dir.join("titles.avsc"), schema).unwrap();
     let config = dir.join(format!("{dataset}.toml"));
     let text = format!(
-        "[[dataset]]\nname = \"{dataset}\"\nschema = \"titles.avsc\"\npartitions = 3\nsource_versions = \"required\"\n"
+        "[[dataset]]\nname = \"{dataset}\"\nschema = \"titles.avsc\"\npartitions = 3\nsource_versions = \"required\"\n\
+         sweep_delete_share_max = 1.0\n"
     );
     std::fs::write(&config, text).unwrap();
     load_specs(&config, dir).unwrap().remove(0)
@@ -211,6 +239,8 @@ fn s3(bucket: &str) -> Arc<dyn BlobStore> {
             secret_key: SeaweedFs::SECRET_KEY.to_owned(),
             session_token: None,
         }),
+        attempt_timeout: ATTEMPT,
+        operation_timeout: BUDGET,
         ..S3Options::from_url(bucket).unwrap()
     })
     .unwrap();

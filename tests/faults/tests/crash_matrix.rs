@@ -1,9 +1,7 @@
 //! Dead at every step, over the embedded log and a directory.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
-
-use tests_faults::{Place, child as run_child, matrix};
+use tests_faults::{Place, child as run_child, matrix, memory_dir};
 
 #[test]
 #[ignore = "runs as a child process of `a_producer_dies_at_every_step`"]
@@ -13,13 +11,7 @@ fn child() {
 
 #[test]
 fn a_producer_dies_at_every_step() {
-    let memory = Path::new("/dev/shm");
-    let dir = if memory.is_dir() {
-        tempfile::tempdir_in(memory)
-    } else {
-        tempfile::tempdir()
-    };
-    let dir = dir.unwrap();
+    let dir = memory_dir();
     let place = |at: u64| Place {
         dir: dir.path().join(at.to_string()),
         dataset: "titles".to_owned(),

@@ -1,24 +1,14 @@
 //! Thousands of cycles with random faults, and the faults that want a script.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
-use std::sync::atomic::Ordering;
-
-use ingest::{Channel, Ended, Error, IncrementalProducer};
-use registry::Action;
+use ingest::{Channel, Error};
 use tempfile::TempDir;
-use tests_faults::{Place, Poison, Random, Upstream, World, key, row, seed};
+use tests_faults::{Place, Poison, Upstream, World, key, memory_dir, open, random_run, row, seed};
 
 const CYCLES: u64 = 2_200;
 
 fn world() -> (TempDir, World) {
-    let memory = Path::new("/dev/shm");
-    let dir = if memory.is_dir() {
-        tempfile::tempdir_in(memory)
-    } else {
-        tempfile::tempdir()
-    };
-    let dir = dir.unwrap();
+    let dir = memory_dir();
     let world = World::open(&Place {
         dir: dir.path().to_owned(),
         dataset: "titles".to_owned(),
@@ -27,129 +17,12 @@ fn world() -> (TempDir, World) {
     (dir, world)
 }
 
-/// Opens a producer, however often that takes. What was ordered to fail fails at some time.
-fn open(world: &mut World, owner: &str) -> IncrementalProducer {
-    for _ in 0..200 {
-        match world.producer(owner) {
-            Ok(producer) => return producer,
-            Err(error) => assert!(!error.is_lost(), "{error:?}"),
-        }
-    }
-    panic!("can't be opened");
-}
-
-/// Another producer expires the owner, as a standby would, and runs a cycle; the one before must find out and stop.
-fn overtake(
-    world: &mut World,
-    first: &mut IncrementalProducer,
-    owner: &str,
-) -> IncrementalProducer {
-    world.gate.clear();
-    world.stop_in.store(-1, Ordering::SeqCst);
-    let info = world.registry.dataset(&world.spec.name).unwrap().unwrap();
-    if let Some(ownership) = info.owner {
-        let expire = Action::Expire {
-            epoch: info.epoch,
-            renewal: ownership.renewal,
-        };
-        world
-            .registry
-            .execute(&world.spec.name, world.now_ms, expire)
-            .unwrap();
-    }
-    let mut second = world.producer(owner).unwrap();
-    world.cycle(&mut second).unwrap();
-    let versions = world.versions();
-    let lost = world.cycle(first);
-    match lost {
-        Err(error) => assert!(error.is_lost(), "{error:?}"),
-        Ok(ended) => panic!("the loser went on: {ended:?}"),
-    }
-    assert_eq!(world.versions(), versions, "the loser changed nothing");
-    second
-}
-
 #[test]
 fn thousands_of_cycles_with_random_faults() {
-    let seed = seed();
-    let mut random = Random::new(seed ^ 0xfa17);
     let (_dir, mut world) = world();
-    let mut upstream = Upstream::new(seed);
-    upstream.send(&world, 30, 1);
-    let mut owners = ["one", "two"];
-    let mut producer = open(&mut world, owners[0]);
-    let (mut failed, mut killed, mut overtaken, mut checks) = (0, 0, 0, 0);
-    for cycle in 0..CYCLES {
-        let writers = 1 + u64::from(cycle > CYCLES / 3);
-        let count = random.below(6);
-        upstream.send(&world, count, writers);
-        match random.below(20) {
-            0..=4 => {
-                let failing = 1 + random.below(3) * random.below(4);
-                world
-                    .gate
-                    .order(random.below(60), failing, random.one_in(2));
-            }
-            5..=7 => world
-                .stop_in
-                .store(random.below(25) as i64, Ordering::SeqCst),
-            8 => world.now_ms -= (random.below(100) * 3_600_000) as i64,
-            9 if random.one_in(3) => {
-                owners.swap(0, 1);
-                producer = overtake(&mut world, &mut producer, owners[0]);
-                overtaken += 1;
-            }
-            _ => {}
-        }
-        match world.cycle(&mut producer) {
-            Err(error) => {
-                assert!(!error.is_lost(), "cycle {cycle}: {error:?}");
-                failed += 1;
-                // Dies of it, or goes on.
-                if random.one_in(2) {
-                    drop(producer);
-                    producer = open(&mut world, owners[0]);
-                    killed += 1;
-                }
-            }
-            Ok(Ended::RolledBack(_)) => failed += 1,
-            Ok(_) => {}
-        }
-        if random.one_in(60) {
-            drop(producer);
-            producer = open(&mut world, owners[0]);
-        }
-        if random.one_in(25) {
-            world.settle(&mut producer);
-            upstream.model.check(&world);
-            checks += 1;
-        }
-    }
-    world.settle(&mut producer);
-    upstream.model.check(&world);
-    drop(producer);
-    // The next owner removes what could not be removed, and repairs what could not be written.
-    let mut producer = open(&mut world, owners[0]);
-    world.settle(&mut producer);
-    world.check_chain();
-    println!(
-        "{CYCLES} cycles: {failed} failed, {killed} killed, {overtaken} overtaken, {checks} checks, {} versions",
-        world.versions().len()
-    );
-    assert!(failed > 200 && killed > 50 && overtaken > 5);
-
-    // Everything once more from the beginning of the topics says the same.
-    let digest = producer.publisher().digest();
-    let again = rebuild(&mut world);
-    assert_eq!(again, digest);
-}
-
-/// The digest of a state that is folded from nothing, under another name, from the same records.
-fn rebuild(world: &mut World) -> Option<hollow::sums::Digest> {
-    world.spec.name = "again".parse().unwrap();
-    let mut producer = open(world, "again");
-    world.settle(&mut producer);
-    producer.publisher().digest()
+    let tally = random_run(&mut world, seed(), CYCLES, |_, _| {});
+    println!("{tally:?}");
+    assert!(tally.failed > 200 && tally.killed > 50 && tally.overtaken > 5);
 }
 
 #[test]
