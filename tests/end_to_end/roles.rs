@@ -24,7 +24,6 @@ fn owner(demo: &Demo, dataset: &str) -> Value {
 fn roles_produce_evaluate_and_hand_over() {
     let scenario = scenario::small();
     let demo = Demo::new(scenario.path());
-    // The demo's own roles stop with their process, without resigning: as if they had been killed.
     demo.run_once();
     let versions = || {
         demo.json(&["versions", "liveness"])["latest"]
@@ -35,6 +34,9 @@ fn roles_produce_evaluate_and_hand_over() {
 
     // Someone has to keep an embedded directory open; real servers need nobody.
     let keeper = demo.log();
+    for dataset in ["prod/titles", "prod/liveness", "preprod/liveness"] {
+        assert_eq!(owner(&demo, dataset), Value::Null, "the demo has resigned");
+    }
     let mut producer = Role::start(&demo, PRODUCE, "producer-1");
     let mut gatekeeper = Role::start(&demo, EVALUATE, "gatekeeper-1");
     let started = Instant::now();

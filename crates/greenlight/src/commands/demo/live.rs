@@ -47,7 +47,10 @@ pub(super) fn run(
     }
     let mut stopped = Ok(());
     for producer in producers {
-        stopped = stopped.and(producer.stop().map(drop).map_err(Error::from));
+        match producer.stop() {
+            Ok(producer) => roles.take_back(producer),
+            Err(error) => stopped = stopped.and(Err(error.into())),
+        }
     }
     ran.and(stopped)
 }

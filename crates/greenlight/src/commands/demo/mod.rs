@@ -125,14 +125,17 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
     let in_rounds = arguments.once;
     let mut roles = Roles::open(&connected, clock, changed_rules, in_rounds)?;
     let mut printer = Printer::new(json);
-    if in_rounds {
-        rounds::run(&mut roles, &mut feed, &mut printer, &stop)?;
+    let ran = if in_rounds {
+        rounds::run(&mut roles, &mut feed, &mut printer, &stop)
     } else {
         let cadence = Duration::from_millis(arguments.cadence_ms);
-        live::run(&mut roles, &mut feed, cadence, &mut printer, &stop)?;
-    }
+        live::run(&mut roles, &mut feed, cadence, &mut printer, &stop)
+    };
+    let output = roles.output.clone();
+    roles.resign();
+    ran?;
     match printer.preprod {
-        Some(word) if !json => preprod::print_difference(&connected, &roles.output, &word),
+        Some(word) if !json => preprod::print_difference(&connected, &output, &word),
         _ => Ok(()),
     }
 }

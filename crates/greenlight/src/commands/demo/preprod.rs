@@ -13,9 +13,10 @@ use registry::DatasetName;
 use serde::Serialize;
 
 use super::clock::Clock;
+use super::roles;
 use crate::commands::diff;
 use crate::connect::Connected;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output;
 use crate::roles::evaluate::CODE_REVISION;
 use crate::stop::Stop;
@@ -106,6 +107,13 @@ impl Preprod {
             }
             stop.wait_until(due);
         }
+        self.resign(clock.now_ms());
+    }
+
+    /// Gives up the dataset.
+    pub(super) fn resign(self, now_ms: i64) {
+        let resigned = self.gatekeeper.resign(now_ms).map_err(Error::from);
+        roles::resigned(&self.output, resigned);
     }
 
     fn word(&self, summary: &CycleSummary) -> Word {

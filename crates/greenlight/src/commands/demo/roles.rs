@@ -134,4 +134,35 @@ impl Roles {
         };
         self.producers.drain(..).map(start).collect()
     }
+
+    /// Takes back a producer whose thread has ended.
+    pub(super) fn take_back(&mut self, producer: IncrementalProducer) {
+        self.producers.push(producer);
+    }
+
+    /// Gives up all datasets, so that roles that are started next need not wait for the demo's silence.
+    pub(super) fn resign(self) {
+        let now_ms = self.clock.now_ms();
+        for producer in self.producers {
+            let dataset = producer.spec().name.clone();
+            resigned(&dataset, producer.resign(now_ms).map_err(Error::from));
+        }
+        resigned(
+            &self.output,
+            self.gatekeeper.resign(now_ms).map_err(Error::from),
+        );
+        if let Some(preprod) = self.preprod {
+            preprod.resign(now_ms);
+        }
+    }
+}
+
+/// Says where an ownership could not be given up. One that was lost need not be.
+pub(super) fn resigned(dataset: &DatasetName, resigned: Result<()>) {
+    match resigned {
+        Err(error) if !error.is_lost() => {
+            tracing::warn!(%dataset, error = error.with_causes(), "resign");
+        }
+        _ => {}
+    }
 }
