@@ -21,23 +21,26 @@ use crate::facts::{Facts, Key, Slot};
 use crate::tracks::{Interner, Memo};
 use crate::verdict::Outcome;
 
-/// How many facts one task works on.
+/// How many facts or videos one task works on at least.
 const CHUNK: usize = 512;
+
+/// Before every instant.
+const NEVER: i64 = i64::MIN;
 
 /// The verdicts on all videos, as of the last evaluation.
 pub struct Survey {
     evaluator: Evaluator,
     now: i64,
-    /// By the number of the facts' key.
-    lines: Vec<Line>,
+    keys: Keys,
     drafts: Vec<Drafted>,
     interner: Interner,
-    /// By position.
-    places: Vec<Place>,
+    /// Where every video is live, by position.
+    live: Vec<CountrySet>,
+    /// What is known of shows and seasons, by position.
+    collected: Vec<Collected>,
     /// The rows at these positions.
     slots: Vec<Slot>,
     seen: Seen,
-    round: u64,
 }
 
 /// How far the facts were taken in.
@@ -49,33 +52,67 @@ struct Seen {
     families: u64,
 }
 
-/// What is known of the videos with the same facts.
+/// What is known of the videos with the same facts, by the number of their key. What is looked up
+/// for every video lies close together.
+#[derive(Default)]
+struct Keys {
+    live: Vec<CountrySet>,
+    /// How many countries these are.
+    counts: Vec<u32>,
+    outcomes: Vec<Option<Arc<Outcome>>>,
+    /// Whether the outcome is of this evaluation.
+    is_new: Vec<bool>,
+    intervals: Vec<Interval>,
+}
+
+/// Which countries are blocked, by all but windows and holds, until something begins or ends.
 #[derive(Clone)]
-struct Line {
-    /// Which countries are blocked from `from` until before `until`, by all but windows and holds.
-    blocked: CountrySet,
-    live: CountrySet,
+struct Interval {
     from: i64,
     until: i64,
+    blocked: CountrySet,
     rights: u32,
     holds: u32,
-    /// When the outcome was made, in rounds.
-    round: u64,
-    outcome: Option<Arc<Outcome>>,
+}
+
+const UNKNOWN: Interval = Interval {
+    from: NEVER,
+    until: NEVER,
+    blocked: CountrySet::EMPTY,
+    rights: 0,
+    holds: 0,
+};
+
+impl Keys {
+    fn resize(&mut self, len: usize) {
+        self.live.resize(len, CountrySet::EMPTY);
+        self.counts.resize(len, 0);
+        self.outcomes.resize(len, None);
+        self.is_new.resize(len, false);
+        self.intervals.resize(len, UNKNOWN);
+    }
+
+    /// A number stands for another key.
+    fn reset(&mut self, id: usize, key: &Key) {
+        self.outcomes[id] = None;
+        self.intervals[id] = Interval {
+            rights: key.ids.rights,
+            holds: key.ids.holds,
+            ..UNKNOWN
+        };
+    }
 }
 
 struct Drafted {
-    line: u32,
+    id: u32,
     key: Key,
     draft: Draft,
 }
 
-/// What is known of one video.
+/// What is known of a show or season.
 #[derive(Clone, Default)]
-struct Place {
-    live: CountrySet,
-    /// Of a show or season.
-    collected: Option<Arc<Outcome>>,
+struct Collected {
+    outcome: Option<Arc<Outcome>>,
     /// From when and until when its own windows and holds are as they are.
     from: i64,
     until: i64,
@@ -92,21 +129,19 @@ pub struct Masks {
     pub changed: usize,
 }
 
-const NEVER: i64 = i64::MIN;
-
 impl Survey {
     /// A survey by some rules; knows nothing yet. Belongs to one [`Facts`].
     pub fn new(evaluator: Evaluator) -> Self {
         Self {
             evaluator,
             now: NEVER,
-            lines: Vec::new(),
+            keys: Keys::default(),
             drafts: Vec::new(),
             interner: Interner::default(),
-            places: Vec::new(),
+            live: Vec::new(),
+            collected: Vec::new(),
             slots: Vec::new(),
             seen: Seen::default(),
-            round: 0,
         }
     }
 
@@ -125,48 +160,38 @@ impl Survey {
                 policies,
                 ..Seen::default()
             };
-            self.lines.clear();
-            self.places.clear();
+            self.live.clear();
+            self.collected.clear();
+            self.slots.clear();
         }
-        let keys = &facts.pools.keys;
-        let nothing = Line {
-            blocked: CountrySet::EMPTY,
-            live: CountrySet::EMPTY,
-            from: NEVER,
-            until: NEVER,
-            rights: 0,
-            holds: 0,
-            round: 0,
-            outcome: None,
-        };
-        self.lines.resize(keys.len(), nothing.clone());
-        for (id, key) in keys.newer(self.seen.keys) {
-            self.lines[id as usize] = Line {
-                rights: key.ids.rights,
-                holds: key.ids.holds,
-                ..nothing.clone()
-            };
+        let pool = &facts.pools.keys;
+        self.keys.resize(pool.len());
+        for (id, key) in pool.newer(self.seen.keys) {
+            self.keys.reset(id as usize, key);
         }
-        self.seen.keys = keys.stamp();
-        let families = facts.families();
-        if self.seen.families != families.generation {
-            self.seen.families = families.generation;
+        self.seen.keys = pool.stamp();
+        let generation = facts.families().generation;
+        if self.seen.families != generation {
+            self.seen.families = generation;
             self.move_places(facts);
         }
     }
 
     /// Brings what is known of the videos to their new positions.
     fn move_places(&mut self, facts: &Facts) {
-        let mut known: Vec<Place> = Vec::new();
-        known.resize(facts.rows.len(), Place::default());
-        for (place, &slot) in self.places.drain(..).zip(&self.slots) {
-            known[slot as usize] = place;
+        let mut before = vec![NO_PLACE; facts.rows.len()];
+        for (place, &slot) in (0u32..).zip(&self.slots) {
+            before[slot as usize] = place;
         }
         self.slots.clone_from(&facts.families().slots);
-        let moved = self.slots.iter();
-        self.places = moved
-            .map(|&slot| std::mem::take(&mut known[slot as usize]))
-            .collect();
+        let mut collected = std::mem::take(&mut self.collected);
+        let live = std::mem::take(&mut self.live);
+        for &slot in &self.slots {
+            let place = before[slot as usize] as usize;
+            let known = collected.get_mut(place).map(std::mem::take);
+            self.collected.push(known.unwrap_or_default());
+            self.live.push(live.get(place).copied().unwrap_or_default());
+        }
     }
 
     /// Evaluates every video in every country at an instant.
@@ -182,84 +207,89 @@ impl Survey {
     /// Where every video is live at an instant, and how many that are live elsewhere than before.
     pub fn masks(&mut self, facts: &Facts, now: i64) -> Masks {
         self.now = now;
+        self.mask_keys(facts);
+        let families = facts.families();
+        let keys = &self.keys;
+        let mask = |(start, before): (usize, &mut [CountrySet])| {
+            let mut masks = Masks {
+                videos: before.len(),
+                ..Masks::default()
+            };
+            let mut below = vec![CountrySet::EMPTY; before.len()];
+            let of_video = families.keys[start..]
+                .iter()
+                .zip(&families.parents[start..]);
+            for (at, (before, (&key, &parent))) in before.iter_mut().zip(of_video).enumerate() {
+                let (live, count) = match keys.live.get(key as usize) {
+                    Some(&live) => (live, keys.counts[key as usize]),
+                    None => (below[at], below[at].len() as u32),
+                };
+                masks.live += u64::from(count);
+                masks.changed += usize::from(live != *before);
+                *before = live;
+                if parent != NO_PLACE {
+                    below[parent as usize - start] |= live;
+                }
+            }
+            masks
+        };
+        let parts = chunks(&mut self.live, &families.chunks).into_par_iter();
+        parts.map(mask).reduce(Masks::default, |a, b| Masks {
+            videos: a.videos + b.videos,
+            live: a.live + b.live,
+            changed: a.changed + b.changed,
+        })
+    }
+
+    /// Where the videos of each key are live. What windows and holds block is asked anew; the rest
+    /// when something begins or ends, and then the outcome is due.
+    fn mask_keys(&mut self, facts: &Facts) {
+        let (evaluator, now) = (&self.evaluator, self.now);
         let markets = facts.policies().markets();
-        let evaluator = &self.evaluator;
         let (rights, holds) = rayon::join(
             || evaluator.rights_at(facts, now),
             || evaluator.holds_at(facts, now),
         );
-        let keys = &facts.pools.keys;
-        self.lines
-            .par_iter_mut()
-            .enumerate()
-            .with_min_len(CHUNK)
-            .for_each(|(id, line)| {
-                if !(line.from <= now && now < line.until) {
-                    if !keys.is_used(id as u32) {
-                        line.outcome = None;
-                        return;
-                    }
-                    let key = keys.get(id as u32);
-                    line.blocked = evaluator.blocked_besides(facts, key, now);
-                    (line.from, line.until) = (now, next_boundary(facts, key, now));
-                    line.outcome = None;
+        let pool = &facts.pools.keys;
+        let keys = &mut self.keys;
+        let all = (
+            &mut keys.live,
+            &mut keys.counts,
+            &mut keys.outcomes,
+            &mut keys.intervals,
+        );
+        let all = all.into_par_iter().enumerate().with_min_len(CHUNK);
+        all.for_each(|(id, (live, count, outcome, interval))| {
+            if !(interval.from <= now && now < interval.until) {
+                *outcome = None;
+                if !pool.is_used(id as u32) {
+                    return;
                 }
-                let passing = rights[line.rights as usize] | holds[line.holds as usize];
-                line.live = markets - line.blocked - passing;
-            });
-        let families = facts.families();
-        let (lines, parents) = (&self.lines, &families.parents);
-        let parts = chunks(&mut self.places, &families.chunks);
-        parts
-            .into_par_iter()
-            .map(|(start, places)| {
-                let mut masks = Masks {
-                    videos: places.len(),
-                    ..Masks::default()
-                };
-                let mut above = vec![CountrySet::EMPTY; places.len()];
-                for (at, place) in places.iter_mut().enumerate() {
-                    let key = families.keys[start + at];
-                    let live = match lines.get(key as usize) {
-                        Some(line) => line.live,
-                        None => above[at],
-                    };
-                    masks.live += live.len() as u64;
-                    masks.changed += usize::from(live != place.live);
-                    place.live = live;
-                    let parent = parents[start + at];
-                    if parent != NO_PLACE {
-                        above[parent as usize - start] |= live;
-                    }
-                }
-                masks
-            })
-            .reduce(Masks::default, |a, b| Masks {
-                videos: a.videos + b.videos,
-                live: a.live + b.live,
-                changed: a.changed + b.changed,
-            })
+                let key = pool.get(id as u32);
+                interval.blocked = evaluator.blocked_besides(facts, key, now);
+                (interval.from, interval.until) = (now, next_boundary(facts, key, now));
+            }
+            let passing = rights[interval.rights as usize] | holds[interval.holds as usize];
+            *live = markets - interval.blocked - passing;
+            *count = live.len() as u32;
+        });
     }
 
     /// For the facts of which something began or ended since they were looked at: what blocks them
     /// now, and where they will be live.
     pub fn drafts(&mut self, facts: &Facts) {
-        self.round += 1;
         let (evaluator, now) = (&self.evaluator, self.now);
-        let keys = &facts.pools.keys;
-        let lines = &self.lines;
-        let is_due = |id: &u32| lines[*id as usize].outcome.is_none() && keys.is_used(*id);
-        let due: Vec<u32> = (0..lines.len() as u32).filter(is_due).collect();
+        let pool = &facts.pools.keys;
+        let outcomes = &self.keys.outcomes;
+        let is_due = |id: &u32| outcomes[*id as usize].is_none() && pool.is_used(*id);
+        let due: Vec<u32> = (0..outcomes.len() as u32).filter(is_due).collect();
         self.drafts = due
             .par_iter()
             .with_min_len(CHUNK)
-            .map_init(Vec::new, |instants, &line| {
-                let key = *keys.get(line);
-                Drafted {
-                    line,
-                    key,
-                    draft: evaluator.draft(facts, &key, now, instants),
-                }
+            .map_init(Vec::new, |instants, &id| {
+                let key = *pool.get(id);
+                let draft = evaluator.draft(facts, &key, now, instants);
+                Drafted { id, key, draft }
             })
             .collect();
     }
@@ -279,19 +309,19 @@ impl Survey {
 
     /// Groups their countries.
     pub fn groups(&mut self, facts: &Facts) {
-        let (evaluator, round) = (&self.evaluator, self.round);
+        let evaluator = &self.evaluator;
         let outcomes: Vec<(u32, Arc<Outcome>)> = std::mem::take(&mut self.drafts)
             .into_par_iter()
             .with_min_len(CHUNK)
             .map(|drafted| {
                 let outcome = evaluator.finish(facts, drafted.draft);
-                (drafted.line, Arc::new(outcome))
+                (drafted.id, Arc::new(outcome))
             })
             .collect();
-        for (line, outcome) in outcomes {
-            let line = &mut self.lines[line as usize];
-            line.outcome = Some(outcome);
-            line.round = round;
+        self.keys.is_new.fill(false);
+        for (id, outcome) in outcomes {
+            self.keys.outcomes[id as usize] = Some(outcome);
+            self.keys.is_new[id as usize] = true;
         }
     }
 
@@ -299,50 +329,18 @@ impl Survey {
     /// to them, or the outcome of that.
     pub fn families(&mut self, facts: &Facts) {
         let families = facts.families();
-        let (evaluator, now, round) = (&self.evaluator, self.now, self.round);
-        let (lines, interner, refreshes) = (&self.lines, &self.interner, self.seen.refreshes);
-        let parts = chunks(&mut self.places, &families.chunks);
-        parts.into_par_iter().for_each(|(start, places)| {
-            let mut memo = Memo::sharing(interner);
-            // Positions whose parent is yet to come, with whether they changed.
-            let mut open: Vec<(usize, bool)> = Vec::new();
-            for at in 0..places.len() {
-                let position = start + at;
-                let slot = families.slots[position];
-                let row = facts.row(slot);
-                let mut changed = row.refreshed > refreshes;
-                if let Some(line) = lines.get(families.keys[position] as usize) {
-                    changed |= line.round == round;
-                } else {
-                    let mut children = open.len();
-                    while let Some(&(child, is_new)) = children.checked_sub(1).map(|it| &open[it])
-                        && families.parents[start + child] as usize == position
-                    {
-                        changed |= is_new;
-                        children -= 1;
-                    }
-                    let children = open.drain(children..).map(|(child, _)| child);
-                    changed |= places[at].collected.is_none();
-                    changed |= !(places[at].from <= now && now < places[at].until);
-                    if changed {
-                        let of =
-                            |child: usize| match lines.get(families.keys[start + child] as usize) {
-                                Some(line) => line.outcome.clone(),
-                                None => places[child].collected.clone(),
-                            };
-                        let children: Vec<Arc<Outcome>> = children.filter_map(of).collect();
-                        let key = row.to_key();
-                        let outcome = evaluator.collection(facts, key, children, now, &mut memo);
-                        places[at].collected = Some(Arc::new(outcome));
-                        places[at].from = now;
-                        places[at].until = next_boundary(facts, &key, now);
-                    }
-                }
-                if families.parents[position] != NO_PLACE {
-                    open.push((at, changed));
-                }
-            }
-        });
+        let parts = chunks(&mut self.collected, &families.chunks);
+        let collect = Collect {
+            facts,
+            evaluator: &self.evaluator,
+            keys: &self.keys,
+            now: self.now,
+            refreshes: self.seen.refreshes,
+        };
+        parts.into_par_iter().for_each_init(
+            || Memo::sharing(&self.interner),
+            |memo, (start, collected)| collect.chunk(start, collected, memo),
+        );
         self.seen.refreshes = facts.refreshes();
         self.interner.forget_unused();
     }
@@ -355,13 +353,73 @@ impl Survey {
             .par_iter()
             .with_min_len(CHUNK)
             .filter_map(|&(video, place)| {
-                let outcome = match self.lines.get(families.keys[place as usize] as usize) {
-                    Some(line) => line.outcome.as_ref(),
-                    None => self.places[place as usize].collected.as_ref(),
-                };
-                outcome.map(|outcome| (video, Arc::clone(outcome)))
+                let key = families.keys[place as usize];
+                let of_key = self.keys.outcomes.get(key as usize);
+                let outcome = of_key.unwrap_or(&self.collected[place as usize].outcome);
+                outcome.as_ref().map(|outcome| (video, Arc::clone(outcome)))
             })
             .collect()
+    }
+}
+
+/// What the outcomes of shows and seasons are made of.
+struct Collect<'a> {
+    facts: &'a Facts,
+    evaluator: &'a Evaluator,
+    keys: &'a Keys,
+    now: i64,
+    /// How far the facts were taken in before.
+    refreshes: u64,
+}
+
+impl Collect<'_> {
+    /// Brings the shows and seasons of some whole families up to date.
+    fn chunk(&self, start: usize, collected: &mut [Collected], memo: &mut Memo<'_>) {
+        let families = self.facts.families();
+        // What waits for its parent, nearest last, with whether it changed.
+        let mut waiting: Vec<(usize, bool)> = Vec::new();
+        for at in 0..collected.len() {
+            let position = start + at;
+            let mut changed = families.refreshed[position] > self.refreshes;
+            match self.keys.is_new.get(families.keys[position] as usize) {
+                Some(is_new) => changed |= is_new,
+                None => {
+                    let belongs = |&(part, _): &(usize, bool)| {
+                        families.parents[start + part] as usize == position
+                    };
+                    let count = waiting.iter().rev().take_while(|it| belongs(it)).count();
+                    let parts = waiting.split_off(waiting.len() - count);
+                    changed |= parts.iter().any(|&(_, is_new)| is_new);
+                    let known = &collected[at];
+                    changed |= known.outcome.is_none();
+                    changed |= !(known.from <= self.now && self.now < known.until);
+                    if changed {
+                        let outcomes = parts.iter().filter_map(|&(part, _)| {
+                            let of_key = &self.keys.outcomes;
+                            let key = families.keys[start + part] as usize;
+                            of_key.get(key).unwrap_or(&collected[part].outcome).clone()
+                        });
+                        collected[at] = self.outcome(position, outcomes.collect(), memo);
+                    }
+                }
+            }
+            if families.parents[position] != NO_PLACE {
+                waiting.push((at, changed));
+            }
+        }
+    }
+
+    fn outcome(&self, position: usize, parts: Vec<Arc<Outcome>>, memo: &mut Memo<'_>) -> Collected {
+        let slot = self.facts.families().slots[position];
+        let key = self.facts.row(slot).to_key();
+        let outcome = self
+            .evaluator
+            .collection(self.facts, key, parts, self.now, memo);
+        Collected {
+            outcome: Some(Arc::new(outcome)),
+            from: self.now,
+            until: next_boundary(self.facts, &key, self.now),
+        }
     }
 }
 

@@ -32,9 +32,10 @@ pub struct TrackName {
 }
 
 /// A set of tracks, sorted; cheap to clone and to compare.
-#[derive(Clone)]
-pub struct TrackSet(Arc<Content>);
+#[derive(Clone, Default)]
+pub struct TrackSet(Option<Arc<Content>>);
 
+/// At least one track.
 struct Content {
     hash: u64,
     tracks: Box<[TrackName]>,
@@ -49,35 +50,42 @@ impl TrackSet {
     }
 
     fn of_sorted(tracks: Vec<TrackName>) -> Self {
+        if tracks.is_empty() {
+            return Self::default();
+        }
         let mut hasher = Xxh3::new();
         for track in &tracks {
             hasher.update(&[track.kind as u8]);
             hasher.update(track.language.as_bytes());
         }
-        Self(Arc::new(Content {
+        Self(Some(Arc::new(Content {
             hash: hasher.digest(),
             tracks: tracks.into_boxed_slice(),
-        }))
+        })))
+    }
+
+    fn as_slice(&self) -> &[TrackName] {
+        self.0.as_ref().map_or(&[], |content| &content.tracks)
     }
 
     /// The tracks, by kind and language.
     pub fn iter(&self) -> std::slice::Iter<'_, TrackName> {
-        self.0.tracks.iter()
+        self.as_slice().iter()
     }
 
     /// Whether there is no track.
     pub fn is_empty(&self) -> bool {
-        self.0.tracks.is_empty()
+        self.0.is_none()
     }
 
     /// How many tracks there are.
     pub fn len(&self) -> usize {
-        self.0.tracks.len()
+        self.as_slice().len()
     }
 
     /// Whether a track is in the set.
     pub fn contains(&self, track: &TrackName) -> bool {
-        self.0.tracks.binary_search(track).is_ok()
+        self.as_slice().binary_search(track).is_ok()
     }
 
     /// The tracks of either.
@@ -88,7 +96,7 @@ impl TrackSet {
         if self.is_empty() {
             return other.clone();
         }
-        let mut tracks = [&*self.0.tracks, &*other.0.tracks].concat();
+        let mut tracks = [self.as_slice(), other.as_slice()].concat();
         tracks.sort();
         tracks.dedup();
         match tracks.len() {
@@ -97,18 +105,22 @@ impl TrackSet {
             _ => Self::of_sorted(tracks),
         }
     }
-}
 
-impl Default for TrackSet {
-    fn default() -> Self {
-        Self::of_sorted(Vec::new())
+    /// Whether nobody else has these tracks in memory.
+    fn is_unshared(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|content| Arc::strong_count(content) == 1)
     }
 }
 
 impl PartialEq for TrackSet {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-            || (self.0.hash == other.0.hash && self.0.tracks == other.0.tracks)
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || (a.hash == b.hash && a.tracks == b.tracks),
+            _ => false,
+        }
     }
 }
 
@@ -116,7 +128,7 @@ impl Eq for TrackSet {}
 
 impl Hash for TrackSet {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0.hash);
+        state.write_u64(self.0.as_ref().map_or(0, |content| content.hash));
     }
 }
 
@@ -202,7 +214,7 @@ impl Interner {
     pub(crate) fn forget_unused(&mut self) {
         let sets = self.sets.get_mut().unwrap_or_else(PoisonError::into_inner);
         if sets.len() > 2 * self.kept + 1024 {
-            sets.retain(|set| Arc::strong_count(&set.0) > 1);
+            sets.retain(|set| !set.is_unshared());
             self.kept = sets.len();
         }
     }

@@ -22,6 +22,8 @@ pub(crate) struct Families {
     pub(crate) parents: Vec<u32>,
     /// The number of the key by position; of shows and seasons [`COLLECTS`].
     pub(crate) keys: Vec<u32>,
+    /// The number of the refresh that looked at it last, by position.
+    pub(crate) refreshed: Vec<u64>,
     /// The position by row.
     places: Vec<u32>,
     /// Where chunks of whole families end.
@@ -59,12 +61,17 @@ impl Families {
         families
     }
 
-    /// Notes the key of a row.
-    pub(super) fn set_key(&mut self, slot: Slot, row: &Row) {
-        if let Some(&place) = self.places.get(slot as usize)
-            && let Some(key) = self.keys.get_mut(place as usize)
-            && *key != COLLECTS
-        {
+    /// Takes in a row that was looked at and stays where it is.
+    pub(super) fn refresh(&mut self, slot: Slot, row: &Row) {
+        let place = self.places.get(slot as usize);
+        let place = place.map_or(usize::MAX, |&place| place as usize);
+        let (Some(key), Some(refreshed)) =
+            (self.keys.get_mut(place), self.refreshed.get_mut(place))
+        else {
+            return;
+        };
+        *refreshed = row.refreshed;
+        if *key != COLLECTS {
             *key = row.key;
         }
     }
@@ -77,8 +84,11 @@ impl Families {
         let place = self.slots.len() as u32;
         let row = facts.row(slot);
         self.places[slot as usize] = place;
-        self.keys
-            .push(if row.is_played() { row.key } else { COLLECTS });
+        self.keys.push(match row.is_played() {
+            true => row.key,
+            false => COLLECTS,
+        });
+        self.refreshed.push(row.refreshed);
         for child in children {
             self.parents[child as usize] = place;
         }

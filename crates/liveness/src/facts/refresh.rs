@@ -96,7 +96,7 @@ impl Facts {
             self.families = Families::of(self, self.families.generation + 1);
         } else {
             for &slot in &touched {
-                self.families.set_key(slot, &self.rows[slot as usize]);
+                self.families.refresh(slot, &self.rows[slot as usize]);
             }
         }
         if std::mem::take(&mut self.policies_changed) {

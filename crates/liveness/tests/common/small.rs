@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use liveness::configuration::{Configuration, RuleConfiguration, Value};
 use liveness::{
-    BlockerSet, Country, Evaluator, Facts, NextChange, Outcome, RULES, Scratch, Survey, TrackName,
-    TrackSet,
+    BlockerSet, Country, Evaluator, Facts, Group, NextChange, Outcome, RULES, Scratch, Survey,
+    TrackName, TrackSet,
 };
 
 use super::Random;
@@ -20,6 +20,18 @@ pub(crate) struct Known {
     pub(crate) blockers: BlockerSet,
     pub(crate) tracks: TrackSet,
     pub(crate) next: Option<NextChange>,
+}
+
+impl Known {
+    /// What was found for the countries of a group.
+    pub(crate) fn of(group: &Group) -> Self {
+        Self {
+            live: group.live,
+            blockers: group.blockers,
+            tracks: group.tracks.clone(),
+            next: group.next.clone(),
+        }
+    }
 }
 
 /// A catalogue with its rules' settings.
@@ -128,12 +140,7 @@ impl Small {
     ) -> usize {
         let mut pairs = 0;
         for group in &outcome.groups {
-            let found = Known {
-                live: group.live,
-                blockers: group.blockers,
-                tracks: group.tracks.clone(),
-                next: group.next.clone(),
-            };
+            let found = Known::of(group);
             for country in group.countries.iter() {
                 pairs += 1;
                 let wanted = self.expected.get(&(video, country)).map(|all| &all[at]);
@@ -149,7 +156,12 @@ impl Small {
 }
 
 /// What must be found for a pair at each instant; `None` if it is not evaluated.
-fn history(oracle: &Oracle<'_>, video: i64, code: &str, instants: &[i64]) -> Option<Vec<Known>> {
+pub(crate) fn history(
+    oracle: &Oracle<'_>,
+    video: i64,
+    code: &str,
+    instants: &[i64],
+) -> Option<Vec<Known>> {
     let mut known = Vec::with_capacity(instants.len());
     for &at in instants {
         let verdict = oracle.verdict(video, code, at)?;
