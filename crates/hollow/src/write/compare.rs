@@ -49,13 +49,19 @@ fn object(state: &TypeState, types: &[FieldType], ordinal: Ordinal, record: &[u8
         let Some(value) = reader.field(*field_type) else {
             return false;
         };
-        match (value, view.raw(field)) {
-            (Stored::Null, Raw::Null) => true,
-            (Stored::Fixed(stored), Raw::Fixed(raw)) => stored == raw,
-            (Stored::Variable(stored), Raw::Variable(raw)) => stored == raw,
-            _ => false,
-        }
+        is_stored(value, view.raw(field))
     }) && reader.remaining() == 0
+}
+
+/// Whether a field of a row holds the value of a serialized record's.
+#[inline]
+pub(super) fn is_stored(value: Stored<'_>, raw: Raw<'_>) -> bool {
+    match (value, raw) {
+        (Stored::Null, Raw::Null) => true,
+        (Stored::Fixed(stored), Raw::Fixed(raw)) => stored == raw,
+        (Stored::Variable(stored), Raw::Variable(raw)) => stored == raw,
+        _ => false,
+    }
 }
 
 fn list(state: &TypeState, ordinal: Ordinal, record: &[u8]) -> bool {

@@ -95,7 +95,7 @@ impl Links {
     }
 
     /// A field of a serialized OBJECT.
-    fn field<'r>(&self, record: &'r [u8], field: usize) -> Stored<'r> {
+    pub(super) fn field<'r>(&self, record: &'r [u8], field: usize) -> Stored<'r> {
         match self {
             Self::Object { types, .. } => Fields::new(types, record)
                 .nth(field)
@@ -135,6 +135,18 @@ impl Path {
                 Ok(Self { steps, field_type })
             })
             .collect()
+    }
+
+    /// The field at the end of a path that leads to no other record.
+    pub(super) fn local_field(&self) -> Option<usize> {
+        match self.steps[..] {
+            [(_, field)] => Some(field),
+            _ => None,
+        }
+    }
+
+    pub(super) fn field_type(&self) -> FieldType {
+        self.field_type
     }
 
     /// Calls `found` with the value at the end of the path, null if a reference on the way is.

@@ -58,6 +58,7 @@ mod error;
 mod evolve;
 mod layout;
 mod links;
+mod marks;
 mod options;
 mod ordinals;
 mod parallel;

@@ -41,9 +41,51 @@ pub(crate) struct FreeOrdinals {
 #[derive(Debug)]
 enum Free {
     /// Smallest first.
-    Heap(BinaryHeap<Reverse<Ordinal>>),
+    Smallest(Smallest),
     /// Hollow's stack: the next one to take is the last.
     Stack(Vec<Ordinal>),
+}
+
+/// Ordinals of which the smallest is taken first: most from the end of a sorted run, the few that came since it was sorted from
+/// a heap.
+#[derive(Debug, Default)]
+struct Smallest {
+    /// Descending.
+    run: Vec<Ordinal>,
+    since: BinaryHeap<Reverse<Ordinal>>,
+}
+
+impl Smallest {
+    fn new(ordinals: impl Iterator<Item = Ordinal>) -> Self {
+        let mut free = Self::default();
+        free.give(ordinals);
+        free
+    }
+
+    fn take(&mut self) -> Option<Ordinal> {
+        match (self.run.last(), self.since.peek()) {
+            (Some(run), Some(Reverse(since))) if since < run => {}
+            (Some(_), _) => return self.run.pop(),
+            _ => {}
+        }
+        self.since.pop().map(|Reverse(ordinal)| ordinal)
+    }
+
+    fn give(&mut self, ordinals: impl Iterator<Item = Ordinal>) {
+        self.since.extend(ordinals.map(Reverse));
+        // Sorting costs by all that is free, and is due when as much has come.
+        if self.since.len() > self.run.len() / 4 {
+            let since = self.since.drain().map(|Reverse(ordinal)| ordinal);
+            self.run.extend(since);
+            self.run.sort_unstable_by_key(|&ordinal| Reverse(ordinal));
+        }
+    }
+
+    #[cfg(test)]
+    fn iter(&self) -> impl Iterator<Item = Ordinal> {
+        let since = self.since.iter().map(|Reverse(ordinal)| *ordinal);
+        self.run.iter().copied().chain(since)
+    }
 }
 
 impl FreeOrdinals {
@@ -59,7 +101,7 @@ impl FreeOrdinals {
         unpopulated: impl Iterator<Item = Ordinal>,
     ) -> Self {
         let free = match order {
-            OrdinalOrder::SmallestFirst => Free::Heap(unpopulated.map(Reverse).collect()),
+            OrdinalOrder::SmallestFirst => Free::Smallest(Smallest::new(unpopulated)),
             OrdinalOrder::Java => Free::Stack(unpopulated.collect()),
         };
         Self {
@@ -73,7 +115,7 @@ impl FreeOrdinals {
     /// Takes an ordinal for a new record. `None` when the format's limit is reached.
     pub(crate) fn take(&mut self) -> Option<Ordinal> {
         let free = match &mut self.free {
-            Free::Heap(heap) => heap.pop().map(|Reverse(ordinal)| ordinal),
+            Free::Smallest(free) => free.take(),
             Free::Stack(stack) => stack.pop(),
         };
         if let Some(ordinal) = free {
@@ -93,7 +135,7 @@ impl FreeOrdinals {
         self.taken.clear();
         self.next_at_begin = self.next;
         match &mut self.free {
-            Free::Heap(heap) => heap.extend(freed.map(Reverse)),
+            Free::Smallest(free) => free.give(freed),
             Free::Stack(stack) => {
                 stack.extend(freed);
                 sort_stack(stack, focus_shards);
@@ -105,7 +147,7 @@ impl FreeOrdinals {
     pub(crate) fn rollback(&mut self) {
         self.next = self.next_at_begin;
         match &mut self.free {
-            Free::Heap(heap) => heap.extend(self.taken.drain(..).map(Reverse)),
+            Free::Smallest(free) => free.give(self.taken.drain(..)),
             Free::Stack(stack) => stack.extend(self.taken.drain(..).rev()),
         }
     }
@@ -114,7 +156,7 @@ impl FreeOrdinals {
     #[cfg(test)]
     pub(crate) fn to_sorted(&self) -> (Vec<Ordinal>, Ordinal) {
         let mut all: Vec<Ordinal> = match &self.free {
-            Free::Heap(heap) => heap.iter().map(|Reverse(ordinal)| *ordinal).collect(),
+            Free::Smallest(free) => free.iter().collect(),
             Free::Stack(stack) => stack.clone(),
         };
         all.sort_unstable();

@@ -7,9 +7,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::links::key_bytes;
+use super::marks::Mark;
 use super::state::{TypeId, WriteState, record_key};
 use super::table::hash_bytes;
-use super::types::{Mark, TypeWriter};
+use super::types::TypeWriter;
 use super::{WriteError, parallel};
 use crate::{Ordinal, Result};
 
@@ -99,7 +100,7 @@ impl WriteState {
             let cycle = &mut self.types[at].cycle;
             cycle.live = vec![false; cycle.staged.len()];
             for index in 0..cycle.staged.len() {
-                if cycle.marks.get(&cycle.staged.ordinal(index)) == Some(&Mark::Pinned) {
+                if cycle.marks.get(cycle.staged.ordinal(index)) == Some(Mark::Pinned) {
                     cycle.live[index] = true;
                     work.push((at, index));
                 }
@@ -145,7 +146,7 @@ impl WriteState {
         while let Some((at, ordinal)) = work.pop() {
             let writer = &mut self.types[at];
             let kept = matches!(
-                writer.cycle.marks.get(&ordinal),
+                writer.cycle.marks.get(ordinal),
                 Some(Mark::Pinned | Mark::Removed)
             );
             if kept || writer.reference_count(ordinal) > 0 || !writer.is_committed(ordinal) {

@@ -9,12 +9,13 @@ use hashbrown::HashMap;
 use super::batch::RecordBatch;
 use super::compare::Scratch;
 use super::links::{Links, Path, key_bytes, key_value_bytes};
+use super::marks::Mark;
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
 use super::sealed::Sealed;
 use super::stats::TypeStats;
 use super::table::{OrdinalTable, hash_bytes};
-use super::types::{Mark, TypeCycle, TypeWriter};
+use super::types::{TypeCycle, TypeWriter};
 use super::{RecordKey, WriteError};
 use crate::read::ReadState;
 use crate::schema::Schema;
@@ -254,16 +255,22 @@ impl WriteState {
     pub fn upsert(&mut self, ty: TypeId, record: &[u8]) -> Result<Upserted> {
         self.expect_incremental()?;
         self.expect_key(ty)?;
-        let hash = hash_bytes(record);
-        let found = self.types[ty.at()].lookup(hash, record, &mut self.scratch);
-        if found.is_none() {
-            crate::record::validate(&self.types[ty.at()].schema, record)?;
-        }
         let key_hash = self.hash_key_of(ty, record);
         let previous = self.find_hashed(ty, key_hash);
+        // Equal records have equal keys, so the table of keys finds them too, and mostly the first look is enough.
+        let writer = &self.types[ty.at()];
+        let mut holds = |&ordinal: &Ordinal| writer.holds(ordinal, record, &mut self.scratch);
+        let found = previous.filter(&mut holds).or_else(|| {
+            let others = writer.keys.under(key_hash);
+            let mut others = others.filter(|&other| Some(other) != previous);
+            others.find(&mut holds)
+        });
         let ordinal = match found {
             Some(ordinal) => ordinal,
-            None => self.stage_keyed(ty, hash, key_hash, record)?,
+            None => {
+                crate::record::validate(&writer.schema, record)?;
+                self.stage_keyed(ty, hash_bytes(record), key_hash, record)?
+            }
         };
         let cycle = &mut self.types[ty.at()].cycle;
         cycle.marks.insert(ordinal, Mark::Pinned);
@@ -476,7 +483,7 @@ impl WriteState {
         let writer = &self.types[ty.at()];
         // Of several candidates an upserted one is the cycle's answer; a record that was merely added counts least,
         // since it may be dropped.
-        let standing = |ordinal: Ordinal| match (writer.cycle.marks.get(&ordinal), &self.phase) {
+        let standing = |ordinal: Ordinal| match (writer.cycle.marks.get(ordinal), &self.phase) {
             (Some(Mark::Deleted | Mark::Removed), _) => None,
             (Some(Mark::Pinned), _) => Some(2),
             (None, Phase::Total) if writer.cycle.staged.index_of(ordinal).is_none() => {
@@ -496,9 +503,14 @@ impl WriteState {
     /// Whether the record of this ordinal has this key.
     pub(super) fn has_key(&self, ty: TypeId, ordinal: Ordinal, key: &[u8]) -> bool {
         let writer = &self.types[ty.at()];
+        let Some(paths) = writer.key.as_deref() else {
+            return false;
+        };
+        if let Some(has_key) = writer.has_local_key(paths, ordinal, key) {
+            return has_key;
+        }
         let (mut scratch, mut found) = (Vec::new(), Vec::new());
-        let (Some(record), Some(paths)) = (writer.record(ordinal, &mut scratch), &writer.key)
-        else {
+        let Some(record) = writer.record(ordinal, &mut scratch) else {
             return false;
         };
         key_bytes(&self.types, paths, record, &mut found);

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use hashbrown::HashMap;
-
 use super::compare::{self, Scratch};
 use super::layout::{self, MAX_SHARDS, TypeLayout};
 use super::links::{Links, Path};
+use super::marks::{Mark, Marks};
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
 use super::staged::{OrdinalRecords, Staged};
@@ -17,7 +16,7 @@ use super::table::OrdinalTable;
 use super::{WriteError, blob};
 use crate::codec::hash::murmur3;
 use crate::read::TypeState;
-use crate::record::validate;
+use crate::record::{Reader, validate};
 use crate::schema::Schema;
 use crate::{Ordinal, Result};
 
@@ -57,7 +56,7 @@ pub(super) struct TypeCycle {
     /// In a total cycle: a bit for each committed record that was added again.
     pub(super) seen: Vec<AtomicU64>,
     /// In an incremental cycle: what was upserted or deleted.
-    pub(super) marks: HashMap<Ordinal, Mark>,
+    pub(super) marks: Marks,
     /// Committed ordinals in the order in which they were marked as deleted, repeats possible.
     pub(super) deleted: Vec<Ordinal>,
     /// For each staged record whether it is part of the sealed state.
@@ -70,17 +69,6 @@ pub(super) struct TypeCycle {
     pub(super) layout: Option<TypeLayout>,
     /// Whether `stats` has the added records in.
     pub(super) counted: bool,
-}
-
-/// What an incremental cycle says about a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
-    /// Upserted: part of the next state whatever refers to it.
-    Pinned,
-    /// Deleted or replaced: gone unless something live refers to it.
-    Deleted,
-    /// Not part of the sealed state.
-    Removed,
 }
 
 impl TypeWriter {
@@ -127,6 +115,37 @@ impl TypeWriter {
         }
     }
 
+    /// Whether the record of this ordinal has this key, looked up field by field where it is; `None` where paths of the key
+    /// lead to other records.
+    #[inline]
+    pub(super) fn has_local_key(
+        &self,
+        paths: &[Path],
+        ordinal: Ordinal,
+        key: &[u8],
+    ) -> Option<bool> {
+        if !paths.iter().all(|path| path.local_field().is_some()) {
+            return None;
+        }
+        let staged = self.cycle.staged.get(ordinal);
+        let view = match (staged, &self.state) {
+            (None, Some(state)) => Some(state.object(ordinal)?),
+            _ => None,
+        };
+        let mut key = Reader::new(key);
+        Some(paths.iter().all(|path| {
+            let (Some(field), Some(value)) = (path.local_field(), key.field(path.field_type()))
+            else {
+                return false;
+            };
+            match (staged, &view) {
+                (Some(record), _) => self.links.field(record, field) == value,
+                (None, Some(view)) => compare::is_stored(value, view.raw(field)),
+                (None, None) => false,
+            }
+        }))
+    }
+
     /// Takes a record in that is in neither the committed state nor the cycle.
     pub(super) fn stage(&mut self, hash: u32, record: &[u8]) -> Result<Ordinal, WriteError> {
         validate(&self.schema, record)?;
@@ -171,7 +190,7 @@ impl TypeWriter {
             Some(index) => self.cycle.live.get(index).copied().unwrap_or(false),
             None if total => self.is_seen(ordinal),
             None => {
-                self.is_committed(ordinal) && self.cycle.marks.get(&ordinal) != Some(&Mark::Removed)
+                self.is_committed(ordinal) && self.cycle.marks.get(ordinal) != Some(Mark::Removed)
             }
         }
     }
