@@ -25,9 +25,17 @@ impl Code {
     /// Whether `text` is such a code.
     #[must_use]
     pub fn contains(self, text: &str) -> bool {
-        match self {
-            Self::Country => is_country(text),
-            Self::Language => is_language(text),
+        self.contains_bytes(text.as_bytes())
+    }
+
+    /// Whether these bytes are such a code; then they are ASCII.
+    #[inline]
+    pub(crate) fn contains_bytes(self, text: &[u8]) -> bool {
+        match (self, text) {
+            (Self::Country, &[a, b]) => COUNTRY_PAIRS.contains(a, b, b'A'),
+            (Self::Country, _) => false,
+            (Self::Language, &[a, b]) => LANGUAGE_PAIRS.contains(a, b, b'a'),
+            (Self::Language, _) => std::str::from_utf8(text).is_ok_and(is_tag),
         }
     }
 }
@@ -67,10 +75,8 @@ impl Pairs {
         Self(bits)
     }
 
-    fn contains(&self, text: &str, first_letter: u8) -> bool {
-        let &[a, b] = text.as_bytes() else {
-            return false;
-        };
+    #[inline]
+    fn contains(&self, a: u8, b: u8, first_letter: u8) -> bool {
         let index = |letter: u8| letter.checked_sub(first_letter).filter(|&i| i < 26);
         let (Some(a), Some(b)) = (index(a), index(b)) else {
             return false;
@@ -82,18 +88,18 @@ impl Pairs {
 static COUNTRY_PAIRS: Pairs = Pairs::of(COUNTRIES, b'A');
 static LANGUAGE_PAIRS: Pairs = Pairs::of(LANGUAGES, b'a');
 
-fn is_country(text: &str) -> bool {
-    COUNTRY_PAIRS.contains(text, b'A')
-}
-
-fn is_language(text: &str) -> bool {
+/// A language tag of more than two letters.
+fn is_tag(text: &str) -> bool {
     let mut subtags = text.split('-');
     let Some(primary) = subtags.next() else {
         return false;
     };
     let lower = |s: &str| s.bytes().all(|b| b.is_ascii_lowercase());
     // The thousands of three-letter codes (ISO 639-2 and -3, zxx and und among them) are taken by their form.
-    let is_known = LANGUAGE_PAIRS.contains(primary, b'a') || primary.len() == 3 && lower(primary);
+    let is_known = match *primary.as_bytes() {
+        [a, b] => LANGUAGE_PAIRS.contains(a, b, b'a'),
+        _ => primary.len() == 3 && lower(primary),
+    };
     if !is_known {
         return false;
     }
@@ -103,8 +109,9 @@ fn is_language(text: &str) -> bool {
             && s.as_bytes()[0].is_ascii_uppercase()
             && s[1..].bytes().all(|b| b.is_ascii_lowercase())
     };
-    let is_region =
-        |s: &str| is_country(s) || s.len() == 3 && s.bytes().all(|b| b.is_ascii_digit());
+    let is_region = |s: &str| {
+        Code::Country.contains(s) || s.len() == 3 && s.bytes().all(|b| b.is_ascii_digit())
+    };
     let is_variant = |s: &str| {
         let word = s
             .bytes()
@@ -123,9 +130,13 @@ mod tests {
     #[test]
     fn countries() {
         assert_eq!(COUNTRIES.split_whitespace().count(), 249);
-        assert!(COUNTRIES.split_whitespace().all(is_country));
+        assert!(
+            COUNTRIES
+                .split_whitespace()
+                .all(|code| Code::Country.contains(code))
+        );
         for no in ["", "U", "us", "USA", "ZZ", "UK", "A1", "üU", "EU"] {
-            assert!(!is_country(no), "{no}");
+            assert!(!Code::Country.contains(no), "{no}");
         }
     }
 
@@ -142,7 +153,7 @@ mod tests {
             "de-1996",
             "sl-rozaj",
         ] {
-            assert!(is_language(yes), "{yes}");
+            assert!(Code::Language.contains(yes), "{yes}");
         }
         for no in [
             "",
@@ -159,7 +170,7 @@ mod tests {
             "é",
             "en-ééé",
         ] {
-            assert!(!is_language(no), "{no}");
+            assert!(!Code::Language.contains(no), "{no}");
         }
     }
 }

@@ -196,8 +196,11 @@ impl Key {
         self.parts.get(part) == Some(&Part::Boolean(value))
     }
 
-    pub(crate) fn is_text(&self, part: usize, value: &str) -> bool {
-        matches!(self.parts.get(part), Some(Part::Text(range)) if self.texts[range.clone()] == *value)
+    pub(crate) fn is_text(&self, part: usize, value: &[u8]) -> bool {
+        match self.parts.get(part) {
+            Some(Part::Text(range)) => self.texts.as_bytes().get(range.clone()) == Some(value),
+            _ => false,
+        }
     }
 
     /// The values as the dataset's primary key takes them.
@@ -281,14 +284,14 @@ mod tests {
             assert_eq!(key.values(&shape()), values);
             assert!(
                 key.is_long(0, 80_057_281)
-                    && key.is_text(1, "en")
+                    && key.is_text(1, b"en")
                     && key.is_long(2, -3)
                     && key.is_boolean(3, true)
             );
             assert!(
                 !key.is_long(0, 1)
-                    && !key.is_text(1, "e")
-                    && !key.is_text(0, "en")
+                    && !key.is_text(1, b"e")
+                    && !key.is_text(0, b"en")
                     && !key.is_long(7, 0)
             );
         }

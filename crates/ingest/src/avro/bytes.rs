@@ -20,10 +20,6 @@ impl<'a> Input<'a> {
         self.bytes.is_empty()
     }
 
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.bytes
-    }
-
     pub(super) fn remaining(&self) -> usize {
         self.bytes.len()
     }
@@ -106,7 +102,12 @@ impl<'a> Input<'a> {
 
     #[inline]
     pub(super) fn string(&mut self) -> Result<&'a str, Wrong> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| "a string is not UTF-8")
+        as_text(self.bytes()?)
+    }
+
+    /// The bytes up to a later position in the same body.
+    pub(super) fn until(&self, later: &Self) -> &'a [u8] {
+        &self.bytes[..self.bytes.len() - later.bytes.len()]
     }
 
     /// The index of a union's branch or an enum's symbol.
@@ -125,4 +126,9 @@ impl<'a> Input<'a> {
         let size = usize::try_from(self.long()?).map_err(|_| "a block's size is negative")?;
         Ok((count.unsigned_abs(), Some(size)))
     }
+}
+
+/// A string's bytes as text.
+pub(super) fn as_text(bytes: &[u8]) -> Result<&str, Wrong> {
+    std::str::from_utf8(bytes).map_err(|_| "a string is not UTF-8")
 }

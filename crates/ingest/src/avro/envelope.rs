@@ -138,9 +138,9 @@ impl Part {
             Self::Skip(skip) => skip_value(skip, input)?,
             Self::Op => found.op = Some(input.string()?),
             Self::After(skip) => {
-                let rest = input.rest();
+                let start = *input;
                 skip_value(skip, input)?;
-                found.row = Some(&rest[..rest.len() - input.remaining()]);
+                found.row = Some(start.until(input));
             }
             Self::Number => found.version = Some(input.long()?),
             Self::Record(parts) => {

@@ -9,6 +9,7 @@ mod encode;
 mod envelope;
 mod evolution;
 mod mapping;
+mod memo;
 mod plan;
 mod schema;
 mod walk;

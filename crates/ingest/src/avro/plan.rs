@@ -5,11 +5,13 @@
 use super::encode::encode_json;
 use super::envelope::{EnvelopePlan, Event};
 use super::mapping::{ModelField, ModelRecord, RecordModel, Shape, strip_null};
+use super::memo::MemoId;
 use super::schema::{AvroSchema, FieldNode, Node, RecordNode};
 use crate::codes::Code;
 use crate::poison::Poison;
 use crate::spec::Interval;
 use hollow::FieldType;
+use hollow::codec::{string, varint};
 
 /// How to make records of a model from values of one writer's schema.
 #[derive(Debug)]
@@ -80,8 +82,16 @@ pub(super) enum Emit {
     Bytes,
     Fixed(usize),
     /// The symbols by the writer's index, each resolved; `None` where the reader has no such symbol.
-    Enum(Vec<Option<String>>),
+    Enum(Vec<Option<Symbol>>),
     Reference(Child),
+}
+
+/// A symbol of an enum, which is stored as text.
+#[derive(Debug)]
+pub(super) struct Symbol {
+    pub(super) text: String,
+    /// With its length, as in a record.
+    pub(super) stored: Vec<u8>,
 }
 
 /// Which number the writer wrote.
@@ -98,6 +108,8 @@ pub(super) enum Number {
 pub(super) struct Child {
     pub(super) type_index: usize,
     pub(super) kind: Box<ChildKind>,
+    /// Of what repeats from record to record: how to find its end in the writer's encoding, so that it is read only once.
+    pub(super) repeats: Option<(MemoId, Skip)>,
 }
 
 #[derive(Debug)]
@@ -353,11 +365,8 @@ impl Compiler<'_> {
                 _,
             ) if name == expected => {
                 let resolve = |symbol: &String| {
-                    known
-                        .contains(symbol)
-                        .then_some(symbol)
-                        .or(default.as_ref())
-                        .cloned()
+                    let known = known.contains(symbol).then_some(symbol);
+                    known.or(default.as_ref()).map(|text| Symbol::new(text))
                 };
                 Emit::Enum(symbols.iter().map(resolve).collect())
             }
@@ -412,6 +421,7 @@ impl Compiler<'_> {
                 let key = Child {
                     type_index: *key_type,
                     kind: Box::new(ChildKind::Boxed(Emit::Text(code))),
+                    repeats: None,
                 };
                 (
                     *type_index,
@@ -440,9 +450,11 @@ impl Compiler<'_> {
                 ));
             }
         };
+        let repeats = kind.repeats().then(|| (MemoId::new(), skip(writer)));
         Ok(Child {
             type_index,
             kind: Box::new(kind),
+            repeats,
         })
     }
 
@@ -456,6 +468,33 @@ impl Compiler<'_> {
         branches(writer, false, &|writer| {
             self.child(writer, reader, shape, code)
         })
+    }
+}
+
+impl ChildKind {
+    /// Whether few different ones make up many records: codes and symbols, and collections of them.
+    fn repeats(&self) -> bool {
+        let is_member =
+            |child: &Child| matches!(*child.kind, Self::Boxed(_)) && child.repeats.is_some();
+        match self {
+            Self::Boxed(emit) => matches!(emit, Emit::Text(Some(_)) | Emit::Enum(_)),
+            Self::List(Source::Plain(item)) | Self::Set(Source::Plain(item)) => is_member(item),
+            _ => false,
+        }
+    }
+}
+
+impl Symbol {
+    fn new(text: &str) -> Self {
+        let (mut units, mut stored) = (Vec::new(), Vec::new());
+        string::write_str(&mut units, text);
+        // Names are shorter than 4 GiB.
+        varint::write_vint(&mut stored, u32::try_from(units.len()).unwrap_or(u32::MAX));
+        stored.extend_from_slice(&units);
+        Self {
+            text: text.to_owned(),
+            stored,
+        }
     }
 }
 

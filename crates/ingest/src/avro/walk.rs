@@ -1,10 +1,12 @@
 //! Walks a value's bytes by its plan and writes records as it goes: children first, since their ordinals are part of the
 //! parent's bytes. No value is built in between, and memory is used again from record to record.
 
-use super::bytes::{Input, Wrong};
+use super::bytes::{Input, Wrong, as_text};
+use super::memo::Memo;
 use super::plan::{
     Branch, Child, ChildKind, Emit, FieldPlan, Number, Plan, RecordPlan, Skip, Source, Step,
 };
+use crate::codes::Code;
 use crate::key::Key;
 use crate::poison::Poison;
 use hollow::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, double_bits, float_bits, string, varint};
@@ -64,9 +66,11 @@ fn unstorable<E>(reason: String) -> Fault<E> {
     .into()
 }
 
-/// Turns values into records; keeps its memory from one to the next.
+/// Turns values into records; keeps its memory from one to the next. It also remembers which ordinals the sink gave to what
+/// repeats; see [`forget`](Self::forget).
 #[derive(Debug, Default)]
 pub struct Transcoder {
+    memo: Memo,
     buffers: Vec<Vec<u8>>,
     lists: Vec<ListRecord>,
     sets: Vec<SetRecord>,
@@ -81,6 +85,12 @@ impl Transcoder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Forgets the ordinals that the sink gave. To be called whenever the sink may give others from now on: with a write state
+    /// as the sink, at the begin of each of its cycles.
+    pub fn forget(&mut self) {
+        self.memo.clear();
     }
 
     /// Walks the body of a value, or the row that [`Plan::open`] found in it: adds what the root record refers to and returns the root's own bytes.
@@ -270,19 +280,18 @@ impl<S: RecordSink> Walk<'_, S> {
                 let value = read_double(*number, input).map_err(undecodable)?;
                 out.extend_from_slice(&double_bits(value).to_be_bytes());
             }
-            Emit::Text(code) => {
-                let text = input.string().map_err(undecodable)?;
-                if let Some(code) = code.filter(|code| !code.contains(text)) {
-                    let value = text.chars().take(100).collect();
-                    return Err(Poison::UnknownCode {
-                        path: String::new(),
-                        code,
-                        value,
-                    }
-                    .into());
+            Emit::Text(Some(code)) => {
+                let bytes = input.bytes().map_err(undecodable)?;
+                if !code.contains_bytes(bytes) {
+                    return Err(no_code(*code, bytes));
                 }
-                agrees = key_part.is_none_or(|part| self.key.is_text(part, text));
-                self.text(text, out)?;
+                agrees = key_part.is_none_or(|part| self.key.is_text(part, bytes));
+                write_lengthed(bytes, out)?;
+            }
+            Emit::Text(None) => {
+                let bytes = input.bytes().map_err(undecodable)?;
+                agrees = key_part.is_none_or(|part| self.key.is_text(part, bytes));
+                self.text(bytes, out)?;
             }
             Emit::Enum(symbols) => {
                 let symbol = match symbols.get(input.index().map_err(undecodable)?) {
@@ -294,8 +303,8 @@ impl<S: RecordSink> Walk<'_, S> {
                     }
                     None => return Err(undecodable("the enum has no such symbol")),
                 };
-                agrees = key_part.is_none_or(|part| self.key.is_text(part, symbol));
-                self.text(symbol, out)?;
+                agrees = key_part.is_none_or(|part| self.key.is_text(part, symbol.text.as_bytes()));
+                out.extend_from_slice(&symbol.stored);
             }
             Emit::Bytes => write_lengthed(input.bytes().map_err(undecodable)?, out)?,
             Emit::Fixed(size) => write_lengthed(input.take(*size).map_err(undecodable)?, out)?,
@@ -314,16 +323,43 @@ impl<S: RecordSink> Walk<'_, S> {
         }
     }
 
-    fn text(&mut self, text: &str, out: &mut Vec<u8>) -> Result<(), Fault<S::Error>> {
-        if text.is_ascii() {
-            return write_lengthed(text.as_bytes(), out);
+    fn text(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault<S::Error>> {
+        if bytes.is_ascii() {
+            return write_lengthed(bytes, out);
         }
+        let text = as_text(bytes).map_err(undecodable)?;
         self.memory.texts.clear();
         string::write_str(&mut self.memory.texts, text);
         write_lengthed(&self.memory.texts, out)
     }
 
     fn child(&mut self, child: &Child, input: &mut Input<'_>) -> Result<Ordinal, Fault<S::Error>> {
+        let Some((id, skip)) = &child.repeats else {
+            return self.child_anew(child, input);
+        };
+        // Where it can't be passed over, reading it will tell why.
+        let mut after = *input;
+        let Ok(()) = skip_value(skip, &mut after) else {
+            return self.child_anew(child, input);
+        };
+        let bytes = input.until(&after);
+        if let Some(ordinal) = self.memory.memo.get(*id, bytes) {
+            *input = after;
+            return Ok(ordinal);
+        }
+        let ordinal = self.child_anew(child, input)?;
+        // A block may lie about its size.
+        if input.remaining() == after.remaining() {
+            self.memory.memo.insert(*id, bytes, ordinal);
+        }
+        Ok(ordinal)
+    }
+
+    fn child_anew(
+        &mut self,
+        child: &Child,
+        input: &mut Input<'_>,
+    ) -> Result<Ordinal, Fault<S::Error>> {
         match &*child.kind {
             ChildKind::Record(plan) => self.with_buffer(child.type_index, |walk, buffer| {
                 walk.record(plan, input, buffer)
@@ -431,6 +467,19 @@ impl<S: RecordSink> Walk<'_, S> {
     }
 }
 
+#[cold]
+fn no_code<E>(code: Code, bytes: &[u8]) -> Fault<E> {
+    match as_text(bytes) {
+        Ok(text) => Poison::UnknownCode {
+            path: String::new(),
+            code,
+            value: text.chars().take(100).collect(),
+        }
+        .into(),
+        Err(wrong) => undecodable(wrong),
+    }
+}
+
 fn read_double(number: Number, input: &mut Input<'_>) -> Result<f64, Wrong> {
     #[expect(
         clippy::cast_precision_loss,
@@ -483,6 +532,10 @@ pub(super) fn skip_value(skip: &Skip, input: &mut Input<'_>) -> Result<(), Wrong
                 .get(input.index()?)
                 .ok_or("the union has no such branch")?;
             skip_value(branch, input)
+        }
+        // Most arrays hold texts.
+        Skip::Array(item) if matches!(**item, Skip::Lengthed) => {
+            skip_blocks(input, |input| input.bytes().map(drop))
         }
         Skip::Array(item) => skip_blocks(input, |input| skip_value(item, input)),
         Skip::Map(value) => skip_blocks(input, |input| {
