@@ -1,6 +1,6 @@
 //! What follows when a sweep has ended: the keys that it did not find are deleted, if nothing speaks against it.
 
-use super::folder::{Folder, Pending, Types};
+use super::folder::{Folder, Types};
 use super::sweeps::{End, Verdict};
 use crate::error::{Error, Result};
 use crate::fold::{Channel, Origin, committed_origins};
@@ -74,7 +74,7 @@ impl Folder {
             .filter_map(|partition| sweep.and_then(|sweep| sweep.begin(partition)))
             .collect();
         let mut key = Key::default();
-        // The order of a hash map is not to be that of any work.
+        // What was published under which ordinal, and what is news, is not to order any work.
         absent.keys.sort_unstable();
         for (canonical, version) in absent.keys {
             let partition = partition_for_key(&canonical, self.sweeps.partitions());
@@ -100,13 +100,7 @@ impl Folder {
                     source,
                 })?;
             self.counts.swept += 1;
-            self.pending.insert(
-                canonical,
-                Pending {
-                    origin: mark,
-                    stamp: 0,
-                },
-            );
+            self.tell_deleted(&canonical, mark);
         }
         self.sweeps.close(number, End::Applied);
         Ok(())
@@ -129,12 +123,12 @@ impl Folder {
             }
         };
         for (ordinal, key, origin) in committed_origins(write) {
-            if self.pending.is_empty() || !self.pending.contains_key(key) {
+            if !self.ledger.has_news_of(key) {
                 visit(key, &origin, self.sweeps.stamp_of(ordinal));
             }
         }
-        for (key, pending) in &self.pending {
-            visit(key, &pending.origin, pending.stamp);
+        for (key, entry) in self.ledger.news() {
+            visit(key, &entry.origin, entry.stamp);
         }
         absent
     }

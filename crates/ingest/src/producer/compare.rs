@@ -1,7 +1,8 @@
 //! What a sweep would change: its rows are folded as a producer would, into a write state that is never published.
 
-use super::folder::{Folded, Folder, Types};
+use super::folder::{Folder, Types};
 use super::plans::Plans;
+use super::record::Folded;
 use super::sweeps::Sweeps;
 use super::{Components, IncrementalProducer};
 use crate::avro::Fault;

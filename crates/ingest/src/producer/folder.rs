@@ -1,30 +1,28 @@
-//! The fold itself: what a cycle reads, into the write state.
+//! The fold of a cycle: what it reads, record by record into the write state, and what is left to write at its end.
 
-use super::incoming::Change;
+use super::ledger::{At, Ledger};
 use super::plans::{Planned, Plans};
 use super::reader::ChannelReader;
+use super::record::Folded;
 use super::sweeps::Sweeps;
-use crate::avro::{Fault, RecordSink, Transcoder};
+use crate::avro::{Fault, Transcoder};
 use crate::dead::{Notices, dead_letter};
 use crate::error::{Error, Result};
-use crate::fold::{
-    Channel, Decision, FOLD_TYPE, Origin, committed_origin, fold_schema, write_origin,
-};
+use crate::fold::{Channel, Decision, FOLD_TYPE, fold_schema, write_origin};
 use crate::key::Key;
-use crate::poison::Poison;
 use crate::position::{SWEEP_HIGH_TAG, TopicPosition, tag_of};
 use crate::progress::RecordCounts;
-use crate::schemas::split_wire;
 use crate::spec::{DatasetSpec, SourceVersions};
-use crate::sweep::{CONTROL_HEADER, Marker, SWEEP_HEADER, SWEEPS_TAG, sweeps_tag};
+use crate::sweep::{SWEEPS_TAG, sweeps_tag};
 use changelog::{Batch, ChangeLog, NewRecord, RecordRef};
-use hashbrown::HashMap;
 use hollow::Ordinal;
 use hollow::record::ObjectRecord;
 use hollow::write::{TypeId, WriteState};
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Instant;
 
 /// Dead letters are written out when this many wait, or this many bytes.
@@ -32,14 +30,17 @@ const DEAD_RECORDS: usize = 1000;
 const DEAD_BYTES: usize = 8 << 20;
 /// Records of a poll.
 const POLL_RECORDS: usize = 10_000;
+/// While so many records are folded, the next are fetched; for fewer a thread does not pay.
+const OVERLAP_RECORDS: usize = 1000;
 
 pub(super) struct Folder {
     pub(super) spec: Arc<DatasetSpec>,
     pub(super) log: Arc<dyn ChangeLog>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) readers: Vec<ChannelReader>,
-    /// What is newer than the committed origins, by canonical key.
-    pub(super) pending: HashMap<Box<[u8]>, Pending>,
+    pub(super) ledger: Ledger,
+    /// The fold's records of the ledger's news, once they are written.
+    written: Vec<Ordinal>,
     pub(super) sweeps: Sweeps,
     /// How far `D.sweep` was read before a restart, by partition. Nothing is published before that is passed.
     pub(super) high: Vec<i64>,
@@ -50,28 +51,23 @@ pub(super) struct Folder {
     dead: Vec<NewRecord>,
     dead_bytes: usize,
     notices: Notices,
-    transcoder: Transcoder,
+    pub(super) transcoder: Transcoder,
     pub(super) key: Key,
     /// Whether `key` is that of the record that is being folded.
     pub(super) has_key: bool,
-    batch: Batch,
+    /// Which keys of a batch the ledger has.
+    found: Vec<Option<At>>,
+    /// What is being folded, and what is fetched meanwhile.
+    batches: (Batch, Batch),
     origin_record: Option<ObjectRecord>,
-}
-
-/// News of a key.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pending {
-    pub(super) origin: Origin,
-    /// Which sweeps found the key; see [`Sweeps`].
-    pub(super) stamp: u32,
 }
 
 /// The ids of the dataset's types in a write state.
 pub(super) struct Types {
     /// By index in the model's schemas.
-    model: Vec<TypeId>,
+    pub(super) model: Vec<TypeId>,
     pub(super) root: TypeId,
-    fold: TypeId,
+    pub(super) fold: TypeId,
 }
 
 impl Types {
@@ -95,13 +91,6 @@ impl Types {
     }
 }
 
-/// What a record came to.
-pub(super) enum Folded {
-    Control,
-    Dropped(Decision),
-    Applied { changed: bool, deleted: bool },
-}
-
 impl Folder {
     pub(super) fn new(
         spec: Arc<DatasetSpec>,
@@ -117,7 +106,8 @@ impl Folder {
             stop,
             plans,
             readers: Vec::new(),
-            pending: HashMap::new(),
+            ledger: Ledger::default(),
+            written: Vec::new(),
             sweeps: Sweeps::default(),
             high: Vec::new(),
             counts: RecordCounts::default(),
@@ -128,7 +118,8 @@ impl Folder {
             transcoder: Transcoder::new(),
             key: Key::default(),
             has_key: false,
-            batch: Batch::new(),
+            found: Vec::new(),
+            batches: (Batch::new(), Batch::new()),
         }
     }
 
@@ -145,45 +136,107 @@ impl Folder {
         self.counts = RecordCounts::default();
         self.dead.clear();
         self.dead_bytes = 0;
-        let mut batch = std::mem::take(&mut self.batch);
-        let folded = self.fold_batches(&mut batch, write, &types, records_max, progress);
-        self.batch = batch;
+        self.transcoder.forget();
+        let mut batches = std::mem::take(&mut self.batches);
+        let folded = self.fold_batches(&mut batches, write, &types, records_max, progress);
+        self.batches = batches;
         self.tell_of_the_dead();
         folded?;
         self.flush_dead()
     }
 
+    /// Folds batch by batch, and fetches the next one while a large one is folded. The order of the records is that of the
+    /// polls, and these are the same as without the overlap.
     fn fold_batches(
         &mut self,
-        batch: &mut Batch,
+        (batch, ahead): &mut (Batch, Batch),
         write: &mut WriteState,
         types: &Types,
         records_max: u64,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
+        let mut fetched = None;
         loop {
-            let Some(at) = self.readers.iter().position(|reader| reader.behind() > 0) else {
-                if self.end_sweeps(write, types)? {
-                    continue;
+            let channel = match fetched.take() {
+                Some(channel) => {
+                    self.check_stop()?;
+                    std::mem::swap(batch, ahead);
+                    channel
                 }
-                break;
+                None => {
+                    if self.readers.iter().all(|reader| reader.behind() == 0)
+                        && self.end_sweeps(write, types)?
+                    {
+                        continue;
+                    }
+                    let Some((at, limit)) = self.next_poll(self.counts.read, records_max) else {
+                        break;
+                    };
+                    self.check_stop()?;
+                    self.readers[at].poll(batch, limit)?;
+                    self.readers[at].channel
+                }
             };
-            if self.stop.load(Ordering::Acquire) {
-                return Err(Error::Stopped);
-            }
-            if self.counts.read >= records_max && !self.is_below_high() {
-                break;
-            }
-            let left = usize::try_from(records_max.saturating_sub(self.counts.read));
-            let left = left.unwrap_or(usize::MAX).clamp(1, POLL_RECORDS);
-            self.readers[at].poll(batch, left)?;
-            let channel = self.readers[at].channel;
-            for record in batch.records() {
-                self.fold_record(&record, channel, write, types)?;
+            let read = self.counts.read + batch.len() as u64;
+            match self.next_poll(read, records_max) {
+                Some((at, limit)) if batch.len() >= OVERLAP_RECORDS => {
+                    let mut readers = std::mem::take(&mut self.readers);
+                    fetched = Some(readers[at].channel);
+                    let (folded, polled) = thread::scope(|scope| {
+                        let polled = scope.spawn(|| readers[at].poll(ahead, limit));
+                        let folded = self.fold_batch(batch, channel, write, types);
+                        (folded, polled.join())
+                    });
+                    self.readers = readers;
+                    folded?;
+                    polled.unwrap_or_else(|panic| resume_unwind(panic))?;
+                }
+                _ => self.fold_batch(batch, channel, write, types)?,
             }
             progress(self.counts.read, self.behind());
         }
         Ok(())
+    }
+
+    /// Which reader to poll next, and for how many records, when so many are read; `None` at the cycle's end.
+    fn next_poll(&self, read: u64, records_max: u64) -> Option<(usize, usize)> {
+        let at = self.readers.iter().position(|reader| reader.behind() > 0)?;
+        if read >= records_max && !self.is_below_high() {
+            return None;
+        }
+        let left = usize::try_from(records_max.saturating_sub(read)).unwrap_or(usize::MAX);
+        Some((at, left.clamp(1, POLL_RECORDS)))
+    }
+
+    fn check_stop(&self) -> Result<()> {
+        if self.stop.load(Ordering::Acquire) {
+            return Err(Error::Stopped);
+        }
+        Ok(())
+    }
+
+    fn fold_batch(
+        &mut self,
+        batch: &Batch,
+        channel: Channel,
+        write: &mut WriteState,
+        types: &Types,
+    ) -> Result<()> {
+        let mut found = std::mem::take(&mut self.found);
+        // What is a key's canonical form is a key as it is.
+        let is_key = self.spec.envelope.is_none();
+        let keys = batch.records();
+        let keys = keys.map(|record| record.key.filter(|_| is_key));
+        self.ledger.find_all(keys, &mut found);
+        let mut folded = Ok(());
+        for (record, &at) in batch.records().zip(&found) {
+            folded = self.fold_record(&record, at, channel, write, types);
+            if folded.is_err() {
+                break;
+            }
+        }
+        self.found = found;
+        folded
     }
 
     /// Records that are left up to the marks, about.
@@ -213,12 +266,13 @@ impl Folder {
     fn fold_record(
         &mut self,
         record: &RecordRef<'_>,
+        at: Option<At>,
         channel: Channel,
         write: &mut WriteState,
         types: &Types,
     ) -> Result<()> {
         self.counts.read += 1;
-        match self.try_record(record, channel, write, types) {
+        match self.try_record(record, at, channel, write, types) {
             Ok(Folded::Control) => self.counts.control += 1,
             Ok(Folded::Dropped(Decision::Again)) => self.counts.again += 1,
             Ok(Folded::Dropped(_)) => self.counts.older += 1,
@@ -229,6 +283,9 @@ impl Folder {
             }
             Err(Fault::Poison(poison)) => {
                 self.counts.dead += 1;
+                if !self.has_key {
+                    let _ = self.parse_key(record);
+                }
                 let topic = self.spec.topic_of(channel);
                 self.notices
                     .add(&topic, record.partition, record.offset, &poison);
@@ -246,205 +303,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Folds a record of `D.sweep` that nobody has read from there.
-    pub(super) fn try_sweep_record(
-        &mut self,
-        record: &RecordRef<'_>,
-        write: &mut WriteState,
-        types: &Types,
-    ) -> std::result::Result<Folded, Fault<Error>> {
-        self.try_record(record, Channel::Sweep, write, types)
-    }
-
-    /// The origin of a key.
-    pub(super) fn origin_of(
-        &self,
-        canonical_key: &[u8],
-        write: &WriteState,
-        types: &Types,
-    ) -> Option<Origin> {
-        let pending = self.pending.get(canonical_key).map(|news| news.origin);
-        pending.or_else(|| Some(committed_origin(write, types.fold, canonical_key)?.1))
-    }
-
-    fn try_record(
-        &mut self,
-        record: &RecordRef<'_>,
-        channel: Channel,
-        write: &mut WriteState,
-        types: &Types,
-    ) -> std::result::Result<Folded, Fault<Error>> {
-        let stamp = match channel {
-            Channel::Sweep => self.sweeps.on_record(record.partition),
-            Channel::Changes => 0,
-        };
-        self.has_key = false;
-        if self.is_marker(record, channel)? {
-            return Ok(Folded::Control);
-        }
-        if let Err(fault) = self.parse_key(record) {
-            if channel == Channel::Sweep && matches!(fault, Fault::Poison(_)) {
-                self.sweeps.on_undecodable(record.partition);
-            }
-            return Err(fault);
-        }
-        let (stored, stamp) = self.stored(stamp, write, types);
-        let (change, source_version) = self.change(record)?;
-        let mut new = Origin {
-            source_version,
-            deleted: matches!(change, Change::Delete),
-            channel,
-            partition: record.partition,
-            offset: record.offset,
-            swept: None,
-        };
-        if source_version.is_none() && self.spec.source_versions == SourceVersions::Required {
-            // A tombstone after Debezium's delete: it says nothing new, unless compaction has removed that. Its place in
-            // the log tells its order only in the partition of what it would delete.
-            match stored {
-                None => return Ok(Folded::Dropped(Decision::Older)),
-                Some(stored) if stored.deleted => return Ok(Folded::Dropped(Decision::Again)),
-                Some(stored)
-                    if (stored.channel, stored.partition) == (channel, record.partition) =>
-                {
-                    new.source_version = stored.source_version;
-                }
-                Some(_) => return Err(Poison::NoSourceVersion.into()),
-            }
-        }
-        let mark = stored.filter(|stored| stored.swept.is_some() && channel == Channel::Sweep);
-        let revives =
-            mark.is_some_and(|mark| self.sweeps.began_after(record.header(SWEEP_HEADER), &mark));
-        match (
-            new.decide(stored.as_ref(), self.spec.source_versions, revives),
-            stored,
-        ) {
-            (Decision::Apply, _) => {}
-            (Decision::OtherPartition(partition), _) => {
-                return Err(Poison::OtherPartition { partition }.into());
-            }
-            (Decision::Gone, Some(mark)) => {
-                let mark = Origin {
-                    swept: new.source_version,
-                    ..mark
-                };
-                self.set_pending(mark, stamp);
-                return Ok(Folded::Dropped(Decision::Gone));
-            }
-            (dropped, _) => return Ok(Folded::Dropped(dropped)),
-        }
-        let row = match change {
-            Change::Delete => None,
-            Change::Row(planned, row) => Some((planned, row)),
-            Change::Wire(value) => {
-                let (id, body) = split_wire(value).ok_or(Poison::NotWireFormat)?;
-                Some((self.planned(id)?, body))
-            }
-        };
-        let failed = |source| {
-            Fault::Sink(Error::Write {
-                dataset: self.spec.name.clone(),
-                source,
-            })
-        };
-        let changed = match row {
-            None => {
-                let key = self.key.values(self.spec.model.key());
-                write.delete(types.root, &key).map_err(failed)?.is_some()
-            }
-            Some((planned, body)) => {
-                let plan = planned.as_ref().as_ref().map_err(Clone::clone)?;
-                let mut sink = WriteSink {
-                    write,
-                    types,
-                    spec: &self.spec,
-                };
-                let root = self
-                    .transcoder
-                    .transcode(plan, &self.key, body, &mut sink)?;
-                write.upsert(types.root, root).map_err(failed)?.changed
-            }
-        };
-        self.set_pending(new, stamp);
-        Ok(Folded::Applied {
-            changed,
-            deleted: new.deleted,
-        })
-    }
-
-    /// Whether the record is a marker of a sweep, which is noted then.
-    fn is_marker(
-        &mut self,
-        record: &RecordRef<'_>,
-        channel: Channel,
-    ) -> std::result::Result<bool, Poison> {
-        let marker = Marker::parse(record);
-        match (marker, channel) {
-            (Ok(None), _) => Ok(false),
-            (Ok(Some(marker)), Channel::Sweep) => {
-                self.sweeps.on_marker(marker, record);
-                Ok(true)
-            }
-            (Err(poison), Channel::Sweep) => {
-                self.sweeps.on_undecodable(record.partition);
-                Err(poison)
-            }
-            (_, Channel::Changes) => Err(Poison::Control {
-                control: String::from_utf8_lossy(record.header(CONTROL_HEADER).unwrap_or_default())
-                    .into_owned(),
-                reason: format!(
-                    "the markers of sweeps belong in topic {}",
-                    self.spec.sweep_topic()
-                ),
-            }),
-        }
-    }
-
-    /// The origin of the present key, and its stamp, which a record with `stamp` may raise.
-    fn stored(&mut self, stamp: u32, write: &WriteState, types: &Types) -> (Option<Origin>, u32) {
-        let key = self.key.canonical();
-        if let Some(pending) = self.pending.get_mut(key) {
-            pending.stamp = pending.stamp.max(stamp);
-            return (Some(pending.origin), pending.stamp);
-        }
-        match committed_origin(write, types.fold, key) {
-            Some((ordinal, origin)) => {
-                if stamp > 0 {
-                    self.sweeps.stamp_published(ordinal, stamp);
-                }
-                (Some(origin), self.sweeps.stamp_of(ordinal))
-            }
-            None => {
-                if stamp > 0 {
-                    self.sweeps.stamp_stranger(key, stamp);
-                }
-                (None, stamp)
-            }
-        }
-    }
-
-    /// The present key has news.
-    fn set_pending(&mut self, origin: Origin, stamp: u32) {
-        let key = self.key.canonical();
-        let stamp = stamp.max(self.sweeps.take_stranger(key));
-        let news = Pending { origin, stamp };
-        match self.pending.get_mut(key) {
-            Some(pending) => *pending = news,
-            None => drop(self.pending.insert(key.into(), news)),
-        }
-    }
-
-    /// Forgets the news, which are published now.
-    pub(super) fn settle_pending(&mut self, write: &WriteState) -> Result<()> {
+    /// The ledger's news are published now.
+    pub(super) fn settle_news(&mut self) {
+        let stamps = self.ledger.settle(&std::mem::take(&mut self.written));
         if self.sweeps.is_any_open() {
-            let types = Types::of(&self.spec, write)?;
-            let ordinal = |key: &[u8]| Some(committed_origin(write, types.fold, key)?.0);
-            let stamps = self.pending.iter();
-            let stamps = stamps.filter_map(|(key, news)| Some((ordinal(key)?, news.stamp)));
-            self.sweeps.publish(stamps);
+            self.sweeps.publish(stamps.into_iter());
         }
-        self.pending.clear();
-        Ok(())
     }
 
     /// Says in the log what became dead letters, unless it was said just now.
@@ -466,22 +330,22 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes the pending origins into the write state, in the order of their keys.
-    pub(super) fn write_pending(&mut self, write: &mut WriteState) -> Result<()> {
+    /// Writes the ledger's news into the write state.
+    pub(super) fn write_news(&mut self, write: &mut WriteState) -> Result<()> {
         let types = Types::of(&self.spec, write)?;
+        self.written.clear();
         let Some(record) = &mut self.origin_record else {
             return Ok(());
         };
-        let mut pending: Vec<_> = self.pending.iter().collect();
-        pending.sort_unstable_by_key(|(key, _)| *key);
-        for (key, news) in pending {
-            write_origin(record, key, &news.origin);
-            write
-                .upsert(types.fold, record.bytes())
-                .map_err(|source| Error::Write {
-                    dataset: self.spec.name.clone(),
-                    source,
-                })?;
+        self.ledger.order_news();
+        for (key, entry) in self.ledger.news() {
+            write_origin(record, key, &entry.origin);
+            let upserted = write.upsert(types.fold, record.bytes());
+            let upserted = upserted.map_err(|source| Error::Write {
+                dataset: self.spec.name.clone(),
+                source,
+            })?;
+            self.written.push(upserted.ordinal);
         }
         Ok(())
     }
@@ -508,23 +372,5 @@ impl Folder {
     pub(super) fn sweeps_tag(&self) -> Option<(String, String)> {
         let is_swept = self.spec.source_versions == SourceVersions::Required;
         is_swept.then(|| (SWEEPS_TAG.to_owned(), sweeps_tag(&self.sweeps.infos())))
-    }
-}
-
-struct WriteSink<'a> {
-    write: &'a mut WriteState,
-    types: &'a Types,
-    spec: &'a DatasetSpec,
-}
-
-impl RecordSink for WriteSink<'_> {
-    type Error = Error;
-
-    fn add(&mut self, type_index: usize, record: &[u8]) -> Result<Ordinal> {
-        let ty = self.types.model[type_index];
-        self.write.add(ty, record).map_err(|source| Error::Write {
-            dataset: self.spec.name.clone(),
-            source,
-        })
     }
 }

@@ -8,16 +8,40 @@ use crate::error::Error;
 use crate::poison::Poison;
 use crate::schemas::split_wire;
 use crate::spec::SourceVersions;
+use crate::sweep::{CONTROL_HEADER, SWEEP_HEADER};
 use changelog::RecordRef;
 use std::sync::Arc;
+
+/// The headers that the fold goes by; of several of a name the last one counts, as for Kafka's `lastHeader`.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Headers<'a> {
+    pub(super) control: Option<&'a [u8]>,
+    pub(super) sweep: Option<&'a [u8]>,
+    source_version: Option<&'a [u8]>,
+}
+
+impl<'a> Headers<'a> {
+    pub(super) fn of(record: &RecordRef<'a>) -> Self {
+        let mut found = Self::default();
+        for (name, value) in record.headers() {
+            match name {
+                SOURCE_VERSION_HEADER => found.source_version = Some(value),
+                SWEEP_HEADER => found.sweep = Some(value),
+                CONTROL_HEADER => found.control = Some(value),
+                _ => {}
+            }
+        }
+        found
+    }
+}
 
 /// What a record does to its key.
 pub(super) enum Change<'a> {
     Delete,
     /// A value that is not looked into yet.
     Wire(&'a [u8]),
-    /// A value's row, and how it is read.
-    Row(Arc<Planned>, &'a [u8]),
+    /// A value's row, the id of its schema, and how it is read.
+    Row(u32, Arc<Planned>, &'a [u8]),
 }
 
 type Understood<T> = std::result::Result<T, Fault<Error>>;
@@ -42,10 +66,11 @@ impl Folder {
     pub(super) fn change<'a>(
         &mut self,
         record: &RecordRef<'a>,
+        headers: &Headers<'a>,
     ) -> Understood<(Change<'a>, Option<i64>)> {
         let required = self.spec.source_versions == SourceVersions::Required;
         let version = if required {
-            source_version(record)?
+            source_version(headers)?
         } else {
             None
         };
@@ -63,7 +88,7 @@ impl Folder {
                     .map_err(Clone::clone)?
                     .open(body)?;
                 let change = match event.row {
-                    Some(row) => Change::Row(planned, row),
+                    Some(row) => Change::Row(id, planned, row),
                     None => Change::Delete,
                 };
                 let version = match (version, event.source_version) {
@@ -99,8 +124,8 @@ impl Folder {
 }
 
 /// The source version in the headers.
-fn source_version(record: &RecordRef<'_>) -> std::result::Result<Option<i64>, Poison> {
-    let Some(bytes) = record.header(SOURCE_VERSION_HEADER) else {
+fn source_version(headers: &Headers<'_>) -> std::result::Result<Option<i64>, Poison> {
+    let Some(bytes) = headers.source_version else {
         return Ok(None);
     };
     let text = std::str::from_utf8(bytes).ok();

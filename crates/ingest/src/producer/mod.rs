@@ -12,8 +12,10 @@ mod absent;
 mod compare;
 mod folder;
 mod incoming;
+mod ledger;
 mod plans;
 mod reader;
+mod record;
 mod runner;
 mod sweeps;
 
@@ -254,7 +256,7 @@ impl IncrementalProducer {
         let outcome = publisher.cycle(cycle, |write| Ok(publishing.populate(folder, write)?))?;
         let ended = match outcome {
             CycleOutcome::Announced { version, phases } => {
-                self.folder.settle_pending(self.publisher.write_state())?;
+                self.folder.settle_news();
                 self.pending_cycles = 0;
                 self.settled = self.folder.position_tags();
                 self.lock_progress().phases = phases;
@@ -264,7 +266,7 @@ impl IncrementalProducer {
                 Ended::Waiting
             }
             CycleOutcome::Unchanged { .. } | CycleOutcome::Deferred { .. } => {
-                self.pending_cycles = if self.folder.pending.is_empty() {
+                self.pending_cycles = if self.folder.ledger.news().len() == 0 {
                     0
                 } else {
                     self.pending_cycles + 1
@@ -302,7 +304,7 @@ impl IncrementalProducer {
             .iter()
             .find(|reader| reader.channel == Channel::Sweep);
         folder.sweeps = Sweeps::new(swept.map_or(0, |reader| reader.position().next.len()));
-        folder.pending.clear();
+        folder.ledger.clear();
         self.publisher.drop_population();
         self.first_read = None;
         self.pending_cycles = 0;
@@ -342,7 +344,7 @@ impl IncrementalProducer {
         progress.now_ms = self.now_floor_ms;
         progress.behind = self.folder.behind();
         progress.loading = None;
-        progress.pending = self.folder.pending.len();
+        progress.pending = self.folder.ledger.news().len();
         let position = |reader: &ChannelReader| (reader.channel, reader.position().next);
         progress.sweeps = sweeps;
         progress.position = self.folder.readers.iter().map(position).collect();
@@ -421,17 +423,18 @@ impl Publishing<'_> {
             }
         }
         let position = folder.position_tags();
-        let has_keys = folder.pending.values().any(|news| !news.origin.deleted);
+        let has_news = folder.ledger.news().len() > 0;
         let publishes = if self.is_first {
             // Deletes alone are no content.
-            has_keys || folder.spec.allow_empty
+            let mut news = folder.ledger.news();
+            news.any(|(_, entry)| !entry.origin.deleted) || folder.spec.allow_empty
         } else {
             let changed = folder.counts.changed + folder.counts.swept;
-            changed > 0 || (self.fold_is_due && !folder.pending.is_empty())
+            changed > 0 || (self.fold_is_due && has_news)
         };
         if publishes {
-            folder.write_pending(write)?;
-        } else if folder.pending.is_empty() {
+            folder.write_news(write)?;
+        } else if !has_news {
             self.settled.clone_from(&position);
         }
         let sweeps = folder.sweeps_tag();

@@ -1,0 +1,240 @@
+//! What the fold knows of the keys that it has met, at hand: nearly every record of a busy topic says what is known already,
+//! and must not cost more than finding that out.
+//!
+//! Whatever is here follows from the committed state and the records since; it is dropped when the producer goes back to what
+//! is published, and comes back key by key. It shapes no state.
+
+use crate::fold::Origin;
+use hashbrown::HashTable;
+use hollow::Ordinal;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+
+/// What a key's row was made of: a hash of the schema's id and the row's Avro, as wide as the digests by which states are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RowHash(u128);
+
+impl RowHash {
+    pub(super) fn of(schema_id: u32, row: &[u8]) -> Self {
+        Self(xxh3_128_with_seed(row, u64::from(schema_id)))
+    }
+}
+
+/// The keys that were met, and what is newer of them than what is published.
+#[derive(Default)]
+pub(super) struct Ledger {
+    index: HashTable<Slot>,
+    entries: Vec<Entry>,
+    /// The canonical keys, one after the other.
+    keys: Vec<u8>,
+    /// The keys with news.
+    news: Vec<At>,
+}
+
+/// The place of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct At(u32);
+
+#[derive(Clone, Copy)]
+struct Slot {
+    hash: u32,
+    at: At,
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    key: (usize, u32),
+    /// The record that made it what it is.
+    pub(super) origin: Origin,
+    /// The fold's record that says so, or said what was before the news.
+    pub(super) published: Option<Ordinal>,
+    /// What its row in the write state was made of, where that is known.
+    pub(super) row: Option<RowHash>,
+    /// Which sweeps found the key, where it has news; see [`Sweeps`](super::sweeps::Sweeps).
+    pub(super) stamp: u32,
+    pub(super) has_news: bool,
+}
+
+impl Ledger {
+    #[inline]
+    pub(super) fn find(&self, canonical_key: &[u8]) -> Option<At> {
+        let hash = hash_of(canonical_key);
+        let is_it = |slot: &Slot| slot.hash == hash && self.key(slot.at) == canonical_key;
+        Some(self.index.find(spread(hash), is_it)?.at)
+    }
+
+    /// Finds many keys at once, which is much cheaper than each by itself: the memory's latencies overlap.
+    pub(super) fn find_all<'k>(
+        &self,
+        keys: impl Iterator<Item = Option<&'k [u8]>>,
+        found: &mut Vec<Option<At>>,
+    ) {
+        found.clear();
+        found.extend(keys.map(|key| self.find(key?)));
+    }
+
+    #[inline]
+    pub(super) fn entry(&self, at: At) -> &Entry {
+        &self.entries[at.0 as usize]
+    }
+
+    #[inline]
+    pub(super) fn entry_mut(&mut self, at: At) -> &mut Entry {
+        &mut self.entries[at.0 as usize]
+    }
+
+    /// Takes in a key that is not there; `published` as in [`Entry`].
+    pub(super) fn insert(
+        &mut self,
+        canonical_key: &[u8],
+        origin: Origin,
+        published: Option<Ordinal>,
+    ) -> At {
+        // The format of states has room for 2^29 keys.
+        let at = At(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+        let key = (
+            self.keys.len(),
+            u32::try_from(canonical_key.len()).unwrap_or(u32::MAX),
+        );
+        self.keys.extend_from_slice(canonical_key);
+        self.entries.push(Entry {
+            key,
+            origin,
+            published,
+            row: None,
+            stamp: 0,
+            has_news: false,
+        });
+        let hash = hash_of(canonical_key);
+        self.index
+            .insert_unique(spread(hash), Slot { hash, at }, |slot| spread(slot.hash));
+        at
+    }
+
+    /// The key has another origin than is published, found by the sweeps up to `stamp`, and a row made of what `row` says.
+    #[inline]
+    pub(super) fn tell(&mut self, at: At, origin: Origin, stamp: u32, row: Option<RowHash>) {
+        let entry = &mut self.entries[at.0 as usize];
+        (entry.origin, entry.stamp, entry.row) = (origin, stamp, row);
+        if !std::mem::replace(&mut entry.has_news, true) {
+            self.news.push(at);
+        }
+    }
+
+    #[inline]
+    pub(super) fn key(&self, at: At) -> &[u8] {
+        let (start, length) = self.entries[at.0 as usize].key;
+        &self.keys[start..start + length as usize]
+    }
+
+    /// Brings the news into the order of what is published of their keys, the new keys last, so that those who look it up walk
+    /// through it. The order follows from the published state and the records since.
+    pub(super) fn order_news(&mut self) {
+        let mut news = std::mem::take(&mut self.news);
+        news.sort_by_cached_key(|&at| self.entry(at).published.map_or(u64::MAX, u64::from));
+        self.news = news;
+    }
+
+    /// The keys with news.
+    pub(super) fn news(&self) -> impl ExactSizeIterator<Item = (&[u8], &Entry)> {
+        self.news.iter().map(|&at| (self.key(at), self.entry(at)))
+    }
+
+    pub(super) fn has_news_of(&self, canonical_key: &[u8]) -> bool {
+        !self.news.is_empty()
+            && self
+                .find(canonical_key)
+                .is_some_and(|at| self.entry(at).has_news)
+    }
+
+    /// The news are published, under these ordinals in their order. Returns the ordinals with the keys' stamps.
+    pub(super) fn settle(&mut self, published: &[Ordinal]) -> Vec<(Ordinal, u32)> {
+        let news = std::mem::take(&mut self.news);
+        debug_assert_eq!(news.len(), published.len());
+        let settle = |(&at, &ordinal): (&At, &Ordinal)| {
+            let entry = self.entry_mut(at);
+            entry.has_news = false;
+            entry.published = Some(ordinal);
+            (ordinal, entry.stamp)
+        };
+        news.iter().zip(published).map(settle).collect()
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[inline]
+fn hash_of(canonical_key: &[u8]) -> u32 {
+    let hash = xxh3_64(canonical_key);
+    (hash >> 32) as u32 ^ hash as u32
+}
+
+/// The table takes its tag bits from the top and the place from the bottom of 64 bits.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fold::Channel;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn origin(offset: i64) -> Origin {
+        Origin {
+            source_version: Some(offset),
+            deleted: false,
+            channel: Channel::Changes,
+            partition: 0,
+            offset,
+            swept: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_remembers_what_it_was_told(told in proptest::collection::vec((0_u8..40, any::<bool>()), 0..300)) {
+            let (mut ledger, mut model) = (Ledger::default(), BTreeMap::new());
+            let mut news = Vec::new();
+            let mut settled = 0;
+            for (offset, (number, settles)) in (0..).zip(told) {
+                let key = format!("[{number}]").into_bytes();
+                let at = ledger.find(&key);
+                prop_assert_eq!(at.is_some(), model.contains_key(&key));
+                let at = at.unwrap_or_else(|| ledger.insert(&key, origin(offset), None));
+                ledger.tell(at, origin(offset), 0, Some(RowHash::of(1, &key)));
+                model.insert(key.clone(), offset);
+                if !news.contains(&key) {
+                    news.push(key);
+                }
+                let told: Vec<_> = ledger.news().map(|(key, _)| key.to_vec()).collect();
+                prop_assert_eq!(&told, &news);
+                if settles {
+                    let ordinals: Vec<Ordinal> = (settled..).take(news.len()).collect();
+                    settled += news.len() as Ordinal;
+                    ledger.settle(&ordinals);
+                    for (key, ordinal) in news.drain(..).zip(ordinals) {
+                        let at = ledger.find(&key).unwrap();
+                        prop_assert_eq!(ledger.entry(at).published, Some(ordinal));
+                        prop_assert!(!ledger.has_news_of(&key));
+                    }
+                }
+            }
+            for (key, offset) in model {
+                let at = ledger.find(&key).unwrap();
+                prop_assert_eq!((ledger.key(at), ledger.entry(at).origin.offset), (&key[..], offset));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_other_schemas_are_other_rows() {
+        assert_eq!(RowHash::of(1, b"row"), RowHash::of(1, b"row"));
+        assert_ne!(RowHash::of(1, b"row"), RowHash::of(2, b"row"));
+        assert_ne!(RowHash::of(1, b"row"), RowHash::of(1, b"rows"));
+    }
+}
