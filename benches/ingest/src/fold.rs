@@ -1,4 +1,4 @@
-//! The fold alone, and the fold with its reading beside a consumer that does nothing with what it reads.
+//! The fold alone, and the fold while it reads beside a consumer that does nothing with what it reads.
 
 use crate::world::World;
 use crate::{Error, Result, median, rate, setting};
@@ -37,10 +37,16 @@ pub fn lines(world: &World) -> Result<Vec<Line>> {
     let mut producing = world.producer(spec, per_cycle, Some(Arc::new(hook)), None)?;
     producing.announce()?;
     let (mut fold, mut whole, mut bare) = (Vec::new(), Vec::new(), Vec::new());
-    for run in 0..RUNS {
+    // Every other cycle finds its records fetched: what it takes then is the fold's alone.
+    for run in 0..2 * RUNS {
         let first = run * per_cycle;
         world.fill(&topic, per_cycle, |i| records.update(first + i))?;
         let from = producing.clock.positions(&topic);
+        let is_fetched = run % 2 == 0;
+        if is_fetched {
+            let records = usize::try_from(per_cycle).unwrap_or(usize::MAX);
+            producing.clock.fetch_first(records);
+        }
         let (spent, started) = (producing.clock.spent(), Instant::now());
         producing.announce()?;
         let took = *populated.lock().unwrap_or_else(PoisonError::into_inner) - started;
@@ -50,9 +56,12 @@ pub fn lines(world: &World) -> Result<Vec<Line>> {
             return Err(Error::Wrong(format!("a cycle counted {counts:?}")));
         }
         let per_second = |time: Duration| per_cycle as f64 / time.as_secs_f64();
-        fold.push(per_second(took.saturating_sub(read)));
-        whole.push(per_second(took));
-        bare.push(per_second(read_bare(world, &topic, &from, per_cycle)?));
+        if is_fetched {
+            fold.push(per_second(took.saturating_sub(read)));
+        } else {
+            whole.push(per_second(took));
+            bare.push(per_second(read_bare(world, &topic, &from, per_cycle)?));
+        }
     }
     Ok(vec![
         rate("fold, from fetched bytes", median(fold), LIMIT, 1.0),

@@ -3,6 +3,7 @@
 use crate::world::World;
 use crate::{Error, Result, io, median, rate};
 use bench_table::Line;
+use dataset::Phases;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -23,23 +24,47 @@ pub fn lines(world: &World) -> Result<Vec<Line>> {
     let mut producing = world.producer(spec, PER_CYCLE, None, None)?;
     producing.announce()?;
     world.fill(&topic, PER_CYCLE * CYCLES, |i| records.update(i))?;
-    let mut ours = Vec::new();
+    let (mut ours, mut phases) = (Vec::new(), Vec::new());
     for _ in 0..CYCLES {
         let started = Instant::now();
         producing.announce()?;
         ours.push(started.elapsed().as_secs_f64() * 1e3);
+        phases.push(producing.producer.progress().phases);
     }
     let java = java(world, &topic)?;
     let per_second = |millis: Vec<f64>| {
         let counted = millis.get(WARM_UPS..).unwrap_or_default().to_vec();
         PER_CYCLE as f64 / median(counted) * 1e3
     };
-    Ok(vec![rate(
+    let mut lines = vec![rate(
         "cycles of 10,000 records, against Java",
         per_second(ours),
         per_second(java),
         10.0,
-    )])
+    )];
+    let phases = phases.get(WARM_UPS..).unwrap_or_default();
+    let phase = |name: &str, of: fn(&Phases) -> u64| {
+        let millis = phases
+            .iter()
+            .map(|phases| of(phases) as f64 / 1e3)
+            .collect();
+        let millis = median(millis);
+        Line {
+            row: format!("of such a cycle: {name}"),
+            ours: millis,
+            peer: millis,
+            unit: "ms",
+            goal: 0.0,
+        }
+    };
+    lines.extend([
+        phase("read, fold, populate", |phases| phases.populate_us),
+        phase("write the blobs", |phases| phases.stage_us),
+        phase("read them back", |phases| phases.verify_us),
+        phase("accept", |phases| phases.accept_us),
+        phase("announce", |phases| phases.announce_us),
+    ]);
+    Ok(lines)
 }
 
 /// The time of each cycle of the peer, in milliseconds.

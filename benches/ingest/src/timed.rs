@@ -1,10 +1,10 @@
-//! A log that adds up the time that is spent in it, and remembers where its consumers stand: what is left of a cycle's time
-//! is the fold's.
+//! A log that adds up the time that is spent in it, remembers where its consumers stand, and fetches everything before it
+//! hands out anything if it is asked to: what is left of a cycle's time is the fold's then.
 
 use changelog::{
     Batch, ChangeLog, Consumer, NewRecord, PollLimit, Position, Result, TopicInfo, TopicSpec,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ pub struct Clock {
 #[derive(Default)]
 struct Seen {
     spent: Duration,
+    fetch_first: usize,
     positions: BTreeMap<String, Vec<Position>>,
 }
 
@@ -42,6 +43,11 @@ impl Clock {
     #[must_use]
     pub fn spent(&self) -> Duration {
         self.lock().spent
+    }
+
+    /// The next poll that finds anything fetches so many records before it hands out the first.
+    pub fn fetch_first(&self, records: usize) {
+        self.lock().fetch_first = records;
     }
 
     /// Where the consumer of `topic` stands.
@@ -75,6 +81,9 @@ impl TimedLog {
 struct TimedConsumer {
     inner: Box<dyn Consumer>,
     clock: Arc<Clock>,
+    /// What was fetched and not handed out, each with where the consumer stands after it.
+    fetched: VecDeque<(Batch, Vec<Position>)>,
+    positions: Vec<Position>,
 }
 
 impl ChangeLog for TimedLog {
@@ -113,8 +122,12 @@ impl ChangeLog for TimedLog {
 
     fn consumer(&self, topic: &str, start: &[Position]) -> Result<Box<dyn Consumer>> {
         let inner = self.clock.time(|| self.inner.consumer(topic, start))?;
-        let clock = self.clock();
-        Ok(Box::new(TimedConsumer { inner, clock }))
+        Ok(Box::new(TimedConsumer {
+            clock: self.clock(),
+            fetched: VecDeque::new(),
+            positions: inner.positions().to_vec(),
+            inner,
+        }))
     }
 
     fn truncate(&self, topic: &str, before: &[Position]) -> Result<()> {
@@ -124,16 +137,32 @@ impl ChangeLog for TimedLog {
 
 impl Consumer for TimedConsumer {
     fn poll(&mut self, batch: &mut Batch, limit: PollLimit, timeout: Duration) -> Result<usize> {
-        let Self { inner, clock } = self;
-        let read = clock.time(|| inner.poll(batch, limit, timeout))?;
-        let positions = inner.positions().to_vec();
+        let (inner, fetched) = (&mut self.inner, &mut self.fetched);
+        if fetched.is_empty() {
+            let wanted = std::mem::take(&mut self.clock.lock().fetch_first);
+            self.clock.time(|| -> Result<()> {
+                let mut count = 0;
+                loop {
+                    let mut next = std::mem::take(batch);
+                    count += inner.poll(&mut next, limit, timeout)?;
+                    fetched.push_back((next, inner.positions().to_vec()));
+                    if count >= wanted {
+                        return Ok(());
+                    }
+                }
+            })?;
+        }
+        if let Some((next, positions)) = fetched.pop_front() {
+            (*batch, self.positions) = (next, positions);
+        }
         let name = inner.topic().name.clone();
-        clock.lock().positions.insert(name, positions);
-        Ok(read)
+        let positions = self.positions.clone();
+        self.clock.lock().positions.insert(name, positions);
+        Ok(batch.len())
     }
 
     fn positions(&self) -> &[Position] {
-        self.inner.positions()
+        &self.positions
     }
 
     fn topic(&self) -> &TopicInfo {
