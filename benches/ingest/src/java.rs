@@ -14,6 +14,16 @@ const CYCLES: u64 = 20;
 /// Cycles that don't count: a JVM compiles first.
 const WARM_UPS: usize = 8;
 
+/// The phases of a cycle in words.
+pub(crate) const PHASES: [(&str, fn(&Phases) -> u64); 6] = [
+    ("read, fold, populate", |phases| phases.populate_us),
+    ("seal, write the blobs", |phases| phases.stage_us),
+    ("read them back", |phases| phases.verify_us),
+    ("accept", |phases| phases.accept_us),
+    ("promote, announce", |phases| phases.announce_us),
+    ("clean up, start a snapshot", |phases| phases.snapshot_us),
+];
+
 /// Both fold cycles of records of which one in ten changes something, the last but for the warm-ups count.
 pub fn lines(world: &World) -> Result<Vec<Line>> {
     let spec = world.spec("java")?;
@@ -43,27 +53,17 @@ pub fn lines(world: &World) -> Result<Vec<Line>> {
         10.0,
     )];
     let phases = phases.get(WARM_UPS..).unwrap_or_default();
-    let phase = |name: &str, of: fn(&Phases) -> u64| {
-        let millis = phases
-            .iter()
-            .map(|phases| of(phases) as f64 / 1e3)
-            .collect();
-        let millis = median(millis);
-        Line {
+    for (name, of) in PHASES {
+        let of = |phases: &Phases| of(phases) as f64 / 1e3;
+        let millis = median(phases.iter().map(of).collect());
+        lines.push(Line {
             row: format!("of such a cycle: {name}"),
             ours: millis,
             peer: millis,
             unit: "ms",
             goal: 0.0,
-        }
-    };
-    lines.extend([
-        phase("read, fold, populate", |phases| phases.populate_us),
-        phase("write the blobs", |phases| phases.stage_us),
-        phase("read them back", |phases| phases.verify_us),
-        phase("accept", |phases| phases.accept_us),
-        phase("announce", |phases| phases.announce_us),
-    ]);
+        });
+    }
     Ok(lines)
 }
 

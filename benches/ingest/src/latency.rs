@@ -1,11 +1,12 @@
 //! From the append of a change to the announcement of the state that holds it, while changes keep coming.
 
+use crate::java::PHASES;
 use crate::world::{World, now_ms};
-use crate::{Error, Result, setting};
+use crate::{Error, Result, quantile, setting};
 use bench_table::Line;
 use blobstore::{S3Credentials, S3Options, S3Store};
 use changelog::{ChangeLog, Position};
-use dataset::Step;
+use dataset::{Phases, Step};
 use ingest::ProducerThread;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,17 +29,17 @@ pub fn lines(world: &World) -> Result<Vec<Line>> {
     let records = world.records(KEYS)?;
     world.make_topics(&spec)?;
     world.fill(&topic, KEYS, |i| records.record(i, 0, 1))?;
-    let clock = Arc::new(OnceLock::new());
+    let watch = Arc::new(OnceLock::new());
     let announced: Arc<Mutex<Announced>> = Arc::default();
     let hook = {
-        let (clock, announced, topic) = (Arc::clone(&clock), Arc::clone(&announced), topic.clone());
+        let (watch, announced, topic) = (Arc::clone(&watch), Arc::clone(&announced), topic.clone());
         move |step| {
             if matches!(step, Step::Announced)
-                && let Some(clock) = clock.get()
+                && let Some(watch) = watch.get()
             {
-                let clock: &Arc<crate::timed::Clock> = clock;
+                let watch: &Arc<crate::watched::Watch> = watch;
                 let mut announced = announced.lock().unwrap_or_else(PoisonError::into_inner);
-                announced.push((Instant::now(), clock.positions(&topic)));
+                announced.push((Instant::now(), watch.positions(&topic)));
             }
             Ok(())
         }
@@ -56,9 +57,10 @@ pub fn lines(world: &World) -> Result<Vec<Line>> {
     let mut producing =
         world.producer(spec, 1_000_000, Some(Arc::new(hook)), Some(Arc::new(store)))?;
     producing.announce()?;
-    let _ = clock.set(Arc::clone(&producing.clock));
+    let _ = watch.set(Arc::clone(&producing.watch));
     let thread = ProducerThread::start(producing.producer, CADENCE, Arc::new(now_ms))?;
-    let mut emitted = Vec::new();
+    let (mut emitted, mut appends, mut phases) = (Vec::new(), Vec::new(), Vec::new());
+    let mut seen = thread.progress().announced;
     let started = Instant::now();
     for group in 0..seconds * PER_SECOND / GROUP {
         let due = Duration::from_micros(group * GROUP * 1_000_000 / PER_SECOND);
@@ -69,7 +71,12 @@ pub fn lines(world: &World) -> Result<Vec<Line>> {
             .collect();
         let at = Instant::now();
         let positions = world.log.append(&topic, &changes)?;
+        appends.push(at.elapsed().as_secs_f64() * 1e3);
         emitted.extend(positions.into_iter().map(|position| (at, position)));
+        let progress = thread.progress();
+        if progress.announced != std::mem::replace(&mut seen, progress.announced) {
+            phases.push(progress.phases);
+        }
     }
     std::thread::sleep(Duration::from_secs(3));
     drop(thread.stop()?);
@@ -86,17 +93,22 @@ pub fn lines(world: &World) -> Result<Vec<Line>> {
             when.ok_or_else(|| Error::Wrong(format!("{position:?} was not announced")))?;
         latencies.push((*when - *at).as_secs_f64() * 1e3);
     }
-    latencies.sort_by(f64::total_cmp);
-    let line = |name: &str, share: f64| {
-        let at = (latencies.len() as f64 * share) as usize;
-        let value = latencies.get(at).copied().unwrap_or(f64::NAN);
-        Line {
-            row: format!("change to announced state, {name}"),
-            ours: value,
-            peer: value,
-            unit: "ms",
-            goal: 0.0,
-        }
+    let line = |name: &str, millis: f64| Line {
+        row: format!("change to announced state, {name}"),
+        ours: millis,
+        peer: millis,
+        unit: "ms",
+        goal: 0.0,
     };
-    Ok(vec![line("p50", 0.5), line("p99", 0.99)])
+    let mut lines = vec![
+        line("p50", quantile(latencies.clone(), 0.5)),
+        line("p99", quantile(latencies, 0.99)),
+        line("the longest: append", quantile(appends, 1.0)),
+    ];
+    for (name, of) in PHASES {
+        let of = |phases: &Phases| of(phases) as f64 / 1e3;
+        let millis = phases.iter().map(of).collect();
+        lines.push(line(&format!("the longest: {name}"), quantile(millis, 1.0)));
+    }
+    Ok(lines)
 }

@@ -7,8 +7,9 @@ pub mod fold;
 pub mod java;
 pub mod latency;
 pub mod rebuild;
-pub mod timed;
+
 pub mod transcode;
+pub mod watched;
 pub mod world;
 
 use std::path::PathBuf;
@@ -63,9 +64,17 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// The median of measurements.
 #[must_use]
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(values: Vec<f64>) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The measurement below which that share of them lies; the greatest for 1.
+#[must_use]
+pub fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    let at = (values.len() as f64 * share) as usize;
+    let at = at.min(values.len().saturating_sub(1));
+    values.get(at).copied().unwrap_or(f64::NAN)
 }
 
 /// Wraps an error of the system.

@@ -1,8 +1,8 @@
 //! A broker, the topic of a dataset with records in it, and a producer of the dataset.
 
 use crate::data::Records;
-use crate::timed::{Clock, TimedLog};
-use crate::{Error, Result, io};
+use crate::watched::{Watch, WatchedLog};
+use crate::{Error, Result, io, setting};
 use blobstore::{BlobStore, DirectoryStore};
 use changelog::{ChangeLog, KafkaLog, KafkaOptions, NewRecord};
 use dataset::{PublisherOptions, Snapshots, StepHook};
@@ -32,12 +32,12 @@ pub struct World {
     dir: TempDir,
 }
 
-/// A producer, and what tells its times.
+/// A producer, and what it reads.
 pub struct Producing {
     /// The producer.
     pub producer: IncrementalProducer,
-    /// The time spent in the log.
-    pub clock: Arc<Clock>,
+    /// Where its consumers stand.
+    pub watch: Arc<Watch>,
 }
 
 impl World {
@@ -140,16 +140,18 @@ impl World {
         let checkpoint = self.dir.path().join(format!("{name}.registry"));
         let kafka: Arc<dyn ChangeLog> = Arc::clone(&self.log) as Arc<dyn ChangeLog>;
         let registry = LogRegistry::open(Arc::clone(&kafka), &checkpoint)?;
-        let timed = TimedLog::new(kafka);
-        let clock = timed.clock();
+        let watched = WatchedLog::new(kafka);
+        let watch = watched.watch();
         let components = Components {
-            log: Arc::new(timed),
+            log: Arc::new(watched),
             store,
             registry: Arc::new(registry),
             schemas: Arc::new(DirectorySchemas::embedded()?) as Arc<dyn SchemaSource>,
         };
         let publisher = PublisherOptions {
             snapshots: Snapshots::Background,
+            snapshot_every: u32::try_from(setting("GREENLIGHT_BENCH_SNAPSHOT_EVERY", 20))
+                .unwrap_or(u32::MAX),
             hook,
             ..PublisherOptions::new("bench")
         };
@@ -158,7 +160,7 @@ impl World {
             ..ProducerOptions::new(publisher)
         };
         let producer = IncrementalProducer::open(spec, components, options, now_ms())?;
-        Ok(Producing { producer, clock })
+        Ok(Producing { producer, watch })
     }
 }
 

@@ -1,53 +1,47 @@
-//! A log that adds up the time that is spent in it, remembers where its consumers stand, and fetches everything before it
-//! hands out anything if it is asked to: what is left of a cycle's time is the fold's then.
+//! A log that remembers where its consumers stand, and fetches everything before it hands out anything if it is asked to:
+//! what a cycle costs after that is the fold's.
 
 use changelog::{
     Batch, ChangeLog, Consumer, NewRecord, PollLimit, Position, Result, TopicInfo, TopicSpec,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A log with a clock.
-pub struct TimedLog {
+/// A log that is watched.
+pub struct WatchedLog {
     inner: Arc<dyn ChangeLog>,
-    clock: Arc<Clock>,
+    watch: Arc<Watch>,
 }
 
-/// What a [`TimedLog`] has seen.
+/// What a [`WatchedLog`] has seen.
 #[derive(Default)]
-pub struct Clock {
+pub struct Watch {
     seen: Mutex<Seen>,
 }
 
 #[derive(Default)]
 struct Seen {
-    spent: Duration,
     fetch_first: usize,
+    /// The process's time when all was fetched.
+    cpu_fetched: Duration,
     positions: BTreeMap<String, Vec<Position>>,
 }
 
-impl Clock {
-    fn time<T>(&self, call: impl FnOnce() -> T) -> T {
-        let started = Instant::now();
-        let result = call();
-        self.lock().spent += started.elapsed();
-        result
-    }
-
+impl Watch {
     fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The time spent in the log so far.
-    #[must_use]
-    pub fn spent(&self) -> Duration {
-        self.lock().spent
     }
 
     /// The next poll that finds anything fetches so many records before it hands out the first.
     pub fn fetch_first(&self, records: usize) {
         self.lock().fetch_first = records;
+    }
+
+    /// How much of the cores' time this process had used when all was fetched that [`fetch_first`](Self::fetch_first) asked for.
+    #[must_use]
+    pub fn cpu_fetched(&self) -> Duration {
+        self.lock().cpu_fetched
     }
 
     /// Where the consumer of `topic` stands.
@@ -61,69 +55,79 @@ impl Clock {
     }
 }
 
-impl TimedLog {
+/// How much of the cores' time this process has used, in steps of ten milliseconds.
+#[must_use]
+pub fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name, in parentheses, may hold spaces; the fields after it are counted from the third.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let fields = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+impl WatchedLog {
     /// A log over `inner`.
     #[must_use]
     pub fn new(inner: Arc<dyn ChangeLog>) -> Self {
         Self {
             inner,
-            clock: Arc::default(),
+            watch: Arc::default(),
         }
     }
 
-    /// Its clock.
+    /// What it sees.
     #[must_use]
-    pub fn clock(&self) -> Arc<Clock> {
-        Arc::clone(&self.clock)
+    pub fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
     }
 }
 
-struct TimedConsumer {
+struct WatchedConsumer {
     inner: Box<dyn Consumer>,
-    clock: Arc<Clock>,
+    watch: Arc<Watch>,
     /// What was fetched and not handed out, each with where the consumer stands after it.
     fetched: VecDeque<(Batch, Vec<Position>)>,
     positions: Vec<Position>,
 }
 
-impl ChangeLog for TimedLog {
+impl ChangeLog for WatchedLog {
     fn create_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
-        self.clock.time(|| self.inner.create_topic(spec))
+        self.inner.create_topic(spec)
     }
 
     fn topic(&self, name: &str) -> Result<Option<TopicInfo>> {
-        self.clock.time(|| self.inner.topic(name))
+        self.inner.topic(name)
     }
 
     fn topics(&self) -> Result<Vec<TopicInfo>> {
-        self.clock.time(|| self.inner.topics())
+        self.inner.topics()
     }
 
     fn delete_topic(&self, name: &str) -> Result<()> {
-        self.clock.time(|| self.inner.delete_topic(name))
+        self.inner.delete_topic(name)
     }
 
     fn add_partitions(&self, name: &str, partitions: u32) -> Result<TopicInfo> {
-        self.clock
-            .time(|| self.inner.add_partitions(name, partitions))
+        self.inner.add_partitions(name, partitions)
     }
 
     fn begin_offsets(&self, topic: &str) -> Result<Vec<i64>> {
-        self.clock.time(|| self.inner.begin_offsets(topic))
+        self.inner.begin_offsets(topic)
     }
 
     fn end_offsets(&self, topic: &str) -> Result<Vec<i64>> {
-        self.clock.time(|| self.inner.end_offsets(topic))
+        self.inner.end_offsets(topic)
     }
 
     fn append(&self, topic: &str, records: &[NewRecord]) -> Result<Vec<Position>> {
-        self.clock.time(|| self.inner.append(topic, records))
+        self.inner.append(topic, records)
     }
 
     fn consumer(&self, topic: &str, start: &[Position]) -> Result<Box<dyn Consumer>> {
-        let inner = self.clock.time(|| self.inner.consumer(topic, start))?;
-        Ok(Box::new(TimedConsumer {
-            clock: self.clock(),
+        let inner = self.inner.consumer(topic, start)?;
+        Ok(Box::new(WatchedConsumer {
+            watch: self.watch(),
             fetched: VecDeque::new(),
             positions: inner.positions().to_vec(),
             inner,
@@ -131,33 +135,34 @@ impl ChangeLog for TimedLog {
     }
 
     fn truncate(&self, topic: &str, before: &[Position]) -> Result<()> {
-        self.clock.time(|| self.inner.truncate(topic, before))
+        self.inner.truncate(topic, before)
     }
 }
 
-impl Consumer for TimedConsumer {
+impl Consumer for WatchedConsumer {
     fn poll(&mut self, batch: &mut Batch, limit: PollLimit, timeout: Duration) -> Result<usize> {
         let (inner, fetched) = (&mut self.inner, &mut self.fetched);
         if fetched.is_empty() {
-            let wanted = std::mem::take(&mut self.clock.lock().fetch_first);
-            self.clock.time(|| -> Result<()> {
-                let mut count = 0;
-                loop {
-                    let mut next = std::mem::take(batch);
-                    count += inner.poll(&mut next, limit, timeout)?;
-                    fetched.push_back((next, inner.positions().to_vec()));
-                    if count >= wanted {
-                        return Ok(());
-                    }
+            let wanted = std::mem::take(&mut self.watch.lock().fetch_first);
+            let mut count = 0;
+            loop {
+                let mut next = std::mem::take(batch);
+                count += inner.poll(&mut next, limit, timeout)?;
+                fetched.push_back((next, inner.positions().to_vec()));
+                if count >= wanted {
+                    break;
                 }
-            })?;
+            }
+            if wanted > 0 {
+                self.watch.lock().cpu_fetched = cpu_time();
+            }
         }
         if let Some((next, positions)) = fetched.pop_front() {
             (*batch, self.positions) = (next, positions);
         }
         let name = inner.topic().name.clone();
         let positions = self.positions.clone();
-        self.clock.lock().positions.insert(name, positions);
+        self.watch.lock().positions.insert(name, positions);
         Ok(batch.len())
     }
 
