@@ -4,9 +4,8 @@
 //! are then walked as any value's. So what a record says is known before any of it is stored, and the walk is the same.
 
 use super::bytes::{Input, Wrong};
-use super::plan::{Skip, skip};
 use super::schema::{AvroSchema, Node, RecordNode};
-use super::walk::skip_value;
+use super::skip::{Skip, skip, skip_value};
 use crate::poison::Poison;
 use serde_json::Value;
 use std::sync::Arc;

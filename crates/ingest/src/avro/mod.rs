@@ -12,6 +12,7 @@ mod mapping;
 mod memo;
 mod plan;
 mod schema;
+mod skip;
 mod walk;
 
 pub use envelope::Event;

@@ -7,6 +7,7 @@ use super::envelope::{EnvelopePlan, Event};
 use super::mapping::{ModelField, ModelRecord, RecordModel, Shape, strip_null};
 use super::memo::MemoId;
 use super::schema::{AvroSchema, FieldNode, Node, RecordNode};
+use super::skip::{Skip, skip};
 use crate::codes::Code;
 use crate::poison::Poison;
 use crate::spec::Interval;
@@ -119,19 +120,6 @@ pub(super) enum ChildKind {
     List(Source<Child>),
     Set(Source<Child>),
     Map { key: Child, value: Source<Child> },
-}
-
-/// A part of the writer's encoding that the reader has no field for.
-#[derive(Debug)]
-pub(super) enum Skip {
-    Nothing,
-    Number,
-    Bytes(usize),
-    Lengthed,
-    Array(Box<Skip>),
-    Map(Box<Skip>),
-    Record(Vec<Skip>),
-    Union(Vec<Skip>),
 }
 
 type Compiled<T> = std::result::Result<T, String>;
@@ -535,26 +523,4 @@ fn branches<T>(
         return Err(reason.unwrap_or_else(|| "a union without branches".to_owned()));
     }
     Ok(Source::Union(resolved))
-}
-
-pub(super) fn skip(node: &Node) -> Skip {
-    match node {
-        Node::Null => Skip::Nothing,
-        Node::Boolean => Skip::Bytes(1),
-        Node::Int | Node::Long | Node::Enum { .. } => Skip::Number,
-        Node::Float => Skip::Bytes(4),
-        Node::Double => Skip::Bytes(8),
-        Node::Fixed { size, .. } => Skip::Bytes(*size),
-        Node::Bytes | Node::String => Skip::Lengthed,
-        Node::Array { items, .. } => Skip::Array(Box::new(skip(items))),
-        Node::Map { values } => Skip::Map(Box::new(skip(values))),
-        Node::Record(record) => Skip::Record(
-            record
-                .fields
-                .iter()
-                .map(|field| skip(&field.node))
-                .collect(),
-        ),
-        Node::Union(branches) => Skip::Union(branches.iter().map(|branch| skip(branch)).collect()),
-    }
 }

@@ -4,8 +4,9 @@
 use super::bytes::{Input, Wrong, as_text};
 use super::memo::Memo;
 use super::plan::{
-    Branch, Child, ChildKind, Emit, FieldPlan, Number, Plan, RecordPlan, Skip, Source, Step,
+    Branch, Child, ChildKind, Emit, FieldPlan, Number, Plan, RecordPlan, Source, Step,
 };
+use super::skip::skip_value;
 use crate::codes::Code;
 use crate::key::Key;
 use crate::poison::Poison;
@@ -518,50 +519,4 @@ fn stored_number(bytes: &[u8]) -> Option<i64> {
         reason = "zig-zag: the halves of the range are the signs"
     )]
     Some((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))
-}
-
-pub(super) fn skip_value(skip: &Skip, input: &mut Input<'_>) -> Result<(), Wrong> {
-    match skip {
-        Skip::Nothing => Ok(()),
-        Skip::Number => input.long().map(drop),
-        Skip::Bytes(size) => input.take(*size).map(drop),
-        Skip::Lengthed => input.bytes().map(drop),
-        Skip::Record(fields) => fields.iter().try_for_each(|field| skip_value(field, input)),
-        Skip::Union(branches) => {
-            let branch = branches
-                .get(input.index()?)
-                .ok_or("the union has no such branch")?;
-            skip_value(branch, input)
-        }
-        // Most arrays hold texts.
-        Skip::Array(item) if matches!(**item, Skip::Lengthed) => {
-            skip_blocks(input, |input| input.bytes().map(drop))
-        }
-        Skip::Array(item) => skip_blocks(input, |input| skip_value(item, input)),
-        Skip::Map(value) => skip_blocks(input, |input| {
-            input.bytes()?;
-            skip_value(value, input)
-        }),
-    }
-}
-
-fn skip_blocks(
-    input: &mut Input<'_>,
-    mut item: impl FnMut(&mut Input<'_>) -> Result<(), Wrong>,
-) -> Result<(), Wrong> {
-    loop {
-        match input.block()? {
-            (0, _) => return Ok(()),
-            (_, Some(size)) => drop(input.take(size)?),
-            (count, None) => {
-                for _ in 0..count {
-                    let before = input.remaining();
-                    item(input)?;
-                    if input.remaining() == before {
-                        break;
-                    }
-                }
-            }
-        }
-    }
 }
