@@ -1,6 +1,6 @@
 //! Any bytes as the key of each dataset: what is a key has one canonical form, which is the key again.
 //!
-//! `cargo +nightly fuzz run key`
+//! `cargo +nightly fuzz run -s none key` (librdkafka does not link with a sanitizer, and there is no unsafe code)
 #![no_main]
 
 use ingest::{DatasetSpec, embedded_specs};

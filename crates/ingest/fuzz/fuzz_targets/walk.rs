@@ -1,7 +1,7 @@
 //! Any bytes as the value of each dataset, plain and in an envelope: whatever comes out are valid records, and the same ones
 //! when the transcoder has met the bytes before.
 //!
-//! `cargo +nightly fuzz run walk`
+//! `cargo +nightly fuzz run -s none walk` (librdkafka does not link with a sanitizer, and there is no unsafe code)
 #![no_main]
 
 use hollow::{Ordinal, Schema};

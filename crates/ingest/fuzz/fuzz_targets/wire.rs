@@ -1,6 +1,6 @@
 //! Any bytes as a value in the wire format: what is split is put together again.
 //!
-//! `cargo +nightly fuzz run wire`
+//! `cargo +nightly fuzz run -s none wire` (librdkafka does not link with a sanitizer, and there is no unsafe code)
 #![no_main]
 
 use ingest::{split_wire, write_wire_header};
