@@ -14,8 +14,11 @@ const CYCLES: u64 = 20;
 /// Cycles that don't count: a JVM compiles first.
 const WARM_UPS: usize = 8;
 
+/// How long a phase took, in microseconds.
+type PhaseTime = fn(&Phases) -> u64;
+
 /// The phases of a cycle in words.
-pub(crate) const PHASES: [(&str, fn(&Phases) -> u64); 6] = [
+pub(crate) const PHASES: [(&str, PhaseTime); 6] = [
     ("read, fold, populate", |phases| phases.populate_us),
     ("seal, write the blobs", |phases| phases.stage_us),
     ("read them back", |phases| phases.verify_us),
