@@ -7,6 +7,7 @@
 pub mod bits;
 mod cursor;
 pub mod hash;
+pub(crate) mod short;
 pub mod string;
 pub mod utf;
 pub mod varint;

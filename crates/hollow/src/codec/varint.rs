@@ -23,7 +23,19 @@ pub fn write_vlong(out: &mut Vec<u8>, value: u64) {
 }
 
 fn write_long_form(out: &mut Vec<u8>, value: u64) {
-    let mut shift = (vlong_len(value) - 1) * 7;
+    let length = vlong_len(value);
+    if length <= 8 {
+        // A byte for each group of seven bits, all of which but the last say that more follow.
+        let halves = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
+        let pairs = halves & 0x3fff_0000_3fff | (halves & 0x0fff_c000_0fff_c000) << 2;
+        let groups = pairs & 0x007f_007f_007f_007f | (pairs & 0x3f80_3f80_3f80_3f80) << 1;
+        let marked = groups | 0x8080_8080_8080_8000;
+        let end = out.len() + length;
+        out.extend_from_slice(&(marked << (64 - 8 * length)).to_be_bytes());
+        out.truncate(end);
+        return;
+    }
+    let mut shift = (length - 1) * 7;
     while shift > 0 {
         out.push(0x80 | (value >> shift) as u8);
         shift -= 7;

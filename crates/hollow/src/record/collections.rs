@@ -61,6 +61,8 @@ impl ListRecord {
 #[derive(Debug, Clone, Default)]
 pub struct SetRecord {
     elements: Vec<Ordinal>,
+    /// Whether an element was inserted that is not above the one before it.
+    is_unsorted: bool,
     serialized: Vec<u8>,
 }
 
@@ -74,25 +76,36 @@ impl SetRecord {
     /// Empties the set.
     pub fn reset(&mut self) {
         self.elements.clear();
+        self.is_unsorted = false;
     }
 
     /// Inserts an element, in any order.
+    #[inline]
     pub fn insert(&mut self, element: Ordinal) {
+        self.is_unsorted |= self.elements.last().is_some_and(|&last| last >= element);
         self.elements.push(element);
     }
 
     /// The serialized record (format 9.1).
     pub fn bytes(&mut self) -> &[u8] {
-        self.elements.sort_unstable();
-        self.elements.dedup();
+        if self.is_unsorted {
+            self.elements.sort_unstable();
+            self.elements.dedup();
+            self.is_unsorted = false;
+        }
         let mask = home_mask(self.elements.len() as u32);
         let out = &mut self.serialized;
         out.clear();
         write_vint(out, self.elements.len() as u32);
         let mut previous = 0;
         for &element in &self.elements {
-            write_vint(out, element - previous);
-            write_vint(out, hash_int(element as i32) as u32 & mask);
+            let (gap, home) = (element - previous, hash_int(element as i32) as u32 & mask);
+            if gap | home < 0x80 {
+                out.extend_from_slice(&[gap as u8, home as u8]);
+            } else {
+                write_vint(out, gap);
+                write_vint(out, home);
+            }
             previous = element;
         }
         &self.serialized

@@ -2,7 +2,7 @@
 
 use crate::Ordinal;
 use crate::codec::varint::{write_null, write_vint, write_vlong, zigzag_int, zigzag_long};
-use crate::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, double_bits, float_bits, string};
+use crate::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, double_bits, float_bits, short, string};
 use crate::record::{Fields, Stored};
 use crate::schema::{FieldType, ObjectSchema};
 
@@ -252,7 +252,7 @@ pub(crate) fn put_field(out: &mut Vec<u8>, field_type: FieldType, value: Stored<
         (Stored::Fixed(stored), _) => write_vlong(out, stored),
         (Stored::Variable(bytes), _) => {
             write_vint(out, bytes.len() as u32);
-            out.extend_from_slice(bytes);
+            short::append(out, bytes);
         }
         (Stored::Null, FieldType::Float) => out.extend_from_slice(&NULL_FLOAT_BITS.to_be_bytes()),
         (Stored::Null, FieldType::Double) => out.extend_from_slice(&NULL_DOUBLE_BITS.to_be_bytes()),
