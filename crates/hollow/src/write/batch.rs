@@ -1,9 +1,9 @@
 //! Many records at once, looked up in parallel.
 //!
-//! Two guesses come before the hash table, whose entries and rows lie scattered over memory. Children repeat, so a thread
-//! remembers what it looked up last; and a producer adds its records in the same order cycle after cycle, so the record
-//! after ordinal n is most often that with ordinal n + 1. A guess is right only if the content is equal, so the outcome
-//! does not depend on it.
+//! Three guesses come before the hash table, whose entries and rows lie scattered over memory. Children repeat, so a thread
+//! remembers what it looked up last, and a type what repeated in its last batches ([`Shared`](super::shared::Shared)); and a producer adds its
+//! records in the same order cycle after cycle, so the record after ordinal n is most often that with ordinal n + 1. A
+//! guess is right only if the content is equal, so the outcome does not depend on it.
 
 use rayon::prelude::*;
 
@@ -11,6 +11,7 @@ use super::compare::Scratch;
 use super::table::hash_bytes;
 use super::types::TypeWriter;
 use crate::Ordinal;
+use crate::codec::short;
 
 /// Serialized records in one run of bytes, for [`WriteState::add_batch`](super::WriteState::add_batch). Several threads
 /// can each fill one; appending them in a fixed order keeps the outcome deterministic.
@@ -31,6 +32,8 @@ pub struct RecordBatch {
 const CHUNK: std::ops::RangeInclusive<usize> = 4096..=16_384;
 /// How many recent records a thread remembers: children that many records share are looked up once a chunk.
 const RECENT: usize = 4096;
+/// And how many of those that have so few bytes that a number stands for all of them.
+const RECENT_SHORT: usize = 1024;
 
 impl RecordBatch {
     /// An empty batch.
@@ -41,7 +44,7 @@ impl RecordBatch {
 
     /// Appends a record.
     pub fn push(&mut self, record: &[u8]) {
-        self.bytes.extend_from_slice(record);
+        short::append(&mut self.bytes, record);
         self.ends.push(self.bytes.len());
     }
 
@@ -84,24 +87,29 @@ impl RecordBatch {
         self.get(index)
     }
 
-    /// Looks all records up, puts the ordinals of those that the type holds already into `ordinals`, and returns the
-    /// others in order: index and hash. In a total cycle what is found counts as added again.
+    /// Looks all records up, and puts the ordinals of those that the type holds already into `ordinals`. In a total cycle
+    /// what is found counts as added again.
     pub(super) fn probe(
         &self,
         writer: &TypeWriter,
         is_total: bool,
         ordinals: &mut [Ordinal],
-    ) -> Vec<(usize, u32)> {
+    ) -> Probed {
         let chunk_size =
             (self.len() / (4 * rayon::current_num_threads())).clamp(*CHUNK.start(), *CHUNK.end());
-        let new: Vec<Vec<(usize, u32)>> = ordinals
+        let chunks: Vec<Probed> = ordinals
             .par_chunks_mut(chunk_size)
             .enumerate()
             .map(|(chunk, ordinals)| {
                 self.probe_chunk(writer, is_total, chunk * chunk_size, ordinals)
             })
             .collect();
-        new.concat()
+        let mut all = Probed::default();
+        for chunk in chunks {
+            all.new.extend(chunk.new);
+            all.repeated.extend(chunk.repeated);
+        }
+        all
     }
 
     fn probe_chunk(
@@ -110,20 +118,40 @@ impl RecordBatch {
         is_total: bool,
         start: usize,
         ordinals: &mut [Ordinal],
-    ) -> Vec<(usize, u32)> {
-        let mut new = Vec::new();
+    ) -> Probed {
+        let mut probed = Probed::default();
         let mut scratch = Scratch::default();
         let mut recent = [u32::MAX; RECENT];
+        let mut recent_short = [(0, 0, NEW); RECENT_SHORT];
         let mut expected = NEW;
         let mut before = NEW;
         for at in 0..ordinals.len() {
             let record = self.get(start + at);
-            let slot = &mut recent[recent_slot(record)];
-            let earlier = std::mem::replace(slot, at as u32) as usize;
-            if earlier < at && ordinals[earlier] != NEW && self.get(start + earlier) == record {
-                ordinals[at] = ordinals[earlier];
-                before = ordinals[at];
-                continue;
+            let mut short = None;
+            if let Some(word) = short::word(record) {
+                let length = record.len() as u32;
+                let slot = &mut recent_short[spread(word, length) % RECENT_SHORT];
+                if (slot.0, slot.1) == (word, length) && slot.2 != NEW {
+                    ordinals[at] = slot.2;
+                    before = slot.2;
+                    continue;
+                }
+                (slot.0, slot.1) = (word, length);
+                short = Some(&mut slot.2);
+            } else {
+                let place = recent_slot(record);
+                if let Some(ordinal) = writer.cycle.shared.find(place, record) {
+                    ordinals[at] = ordinal;
+                    before = ordinal;
+                    continue;
+                }
+                let earlier = std::mem::replace(&mut recent[place % RECENT], at as u32) as usize;
+                if earlier < at && ordinals[earlier] != NEW && self.get(start + earlier) == record {
+                    ordinals[at] = ordinals[earlier];
+                    before = ordinals[at];
+                    probed.repeated.push(start + at);
+                    continue;
+                }
             }
             let found = if expected != NEW && writer.holds(expected, record, &mut scratch) {
                 Some(expected)
@@ -131,7 +159,7 @@ impl RecordBatch {
                 let hash = hash_bytes(record);
                 let found = writer.lookup(hash, record, &mut scratch);
                 if found.is_none() {
-                    new.push((start + at, hash));
+                    probed.new.push((start + at, hash));
                 }
                 found
             };
@@ -139,6 +167,9 @@ impl RecordBatch {
                 writer.see(ordinal);
             }
             let ordinal = found.unwrap_or(NEW);
+            if let Some(short) = short {
+                *short = ordinal;
+            }
             // A record at its guess, or one found beside the record before, is a reason to go on guessing.
             let is_beside = at == 0 || ordinal == before.wrapping_add(1);
             expected = if found.is_some() && is_beside {
@@ -149,8 +180,17 @@ impl RecordBatch {
             ordinals[at] = ordinal;
             before = ordinal;
         }
-        new
+        probed
     }
+}
+
+/// What came of looking records up.
+#[derive(Default)]
+pub(super) struct Probed {
+    /// Those that the type does not hold, in order: index and hash.
+    pub(super) new: Vec<(usize, u32)>,
+    /// Indexes of some that were met again, other than the shortest.
+    pub(super) repeated: Vec<usize>,
 }
 
 /// Stands for the ordinal of a record that the type does not hold; beyond every ordinal.
@@ -158,19 +198,18 @@ const NEW: Ordinal = u32::MAX;
 
 /// A place for a record among the recent ones, by its length and its ends: much cheaper than a hash of all of it.
 #[inline]
-fn recent_slot(record: &[u8]) -> usize {
-    let word = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .take(8)
-            .fold(0u64, |word, &byte| word << 8 | u64::from(byte))
-    };
+pub(super) fn recent_slot(record: &[u8]) -> usize {
     let ends = match (record.first_chunk::<8>(), record.last_chunk::<8>()) {
         (Some(&first), Some(&last)) => {
             u64::from_le_bytes(first) ^ u64::from_le_bytes(last).rotate_left(23)
         }
-        _ => word(record),
+        _ => 0,
     };
-    let mixed = (ends ^ record.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 32) as usize % RECENT
+    spread(ends, record.len() as u32)
+}
+
+#[inline]
+fn spread(word: u64, length: u32) -> usize {
+    let mixed = (word ^ u64::from(length)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as usize
 }

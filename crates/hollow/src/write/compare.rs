@@ -11,6 +11,8 @@ use crate::schema::{FieldType, Schema};
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     record: Vec<u8>,
+    /// The elements of a SET's row.
+    elements: Vec<Ordinal>,
     /// A bit for each element that a SET still lacks; all 0 between comparisons.
     missing: Vec<u64>,
 }
@@ -99,7 +101,9 @@ fn set(state: &TypeState, ordinal: Ordinal, record: &[u8], scratch: &mut Scratch
         missing[at] |= 1 << (element % 64);
     }
     let mut found = 0;
-    for element in view.iter() {
+    scratch.elements.clear();
+    view.append_to(&mut scratch.elements);
+    for &element in &scratch.elements {
         let Some(word) = missing.get_mut(element as usize / 64) else {
             break;
         };

@@ -66,6 +66,7 @@ mod resolve;
 mod restore;
 mod seal;
 mod sealed;
+mod shared;
 mod staged;
 mod state;
 mod stats;

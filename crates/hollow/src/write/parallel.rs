@@ -13,7 +13,7 @@ pub(super) fn is_worthwhile(records: usize) -> bool {
 /// Calls `each` for every item.
 pub(super) fn for_each<T: Send>(items: &mut [T], parallel: bool, each: impl Fn(&mut T) + Sync) {
     if parallel {
-        items.par_iter_mut().for_each(&each);
+        items.par_iter_mut().with_max_len(1).for_each(&each);
     } else {
         items.iter_mut().for_each(each);
     }
@@ -26,7 +26,8 @@ pub(super) fn map<T: Send, E: Send>(
     each: impl Fn(usize) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
     if parallel {
-        let results: Vec<Result<T, E>> = (0..count).into_par_iter().map(&each).collect();
+        let items = (0..count).into_par_iter().with_max_len(1);
+        let results: Vec<Result<T, E>> = items.map(&each).collect();
         results.into_iter().collect()
     } else {
         (0..count).map(each).collect()

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use hashbrown::HashMap;
 
-use super::batch::RecordBatch;
+use super::batch::{RecordBatch, recent_slot};
 use super::compare::Scratch;
 use super::links::{Links, Path, key_bytes, key_value_bytes};
 use super::marks::Mark;
@@ -233,9 +233,9 @@ impl WriteState {
         }
         let start = ordinals.len();
         ordinals.resize(start + batch.len(), 0);
-        let new = batch.probe(&self.types[ty.at()], is_total, &mut ordinals[start..]);
-        self.types[ty.at()].table.reserve(new.len());
-        for (index, hash) in new {
+        let probed = batch.probe(&self.types[ty.at()], is_total, &mut ordinals[start..]);
+        self.types[ty.at()].table.reserve(probed.new.len());
+        for (index, hash) in probed.new {
             let record = batch.record(index);
             // What was not there may have been added by the batch itself.
             let staged = self.types[ty.at()].lookup(hash, record, &mut self.scratch);
@@ -243,6 +243,11 @@ impl WriteState {
                 Some(ordinal) => ordinal,
                 None => self.stage(ty, hash, record)?,
             };
+        }
+        let shared = &mut self.types[ty.at()].cycle.shared;
+        for index in probed.repeated {
+            let record = batch.record(index);
+            shared.insert(recent_slot(record), record, ordinals[start + index]);
         }
         Ok(())
     }

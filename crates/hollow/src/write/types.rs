@@ -10,6 +10,7 @@ use super::links::{Links, Path};
 use super::marks::{Mark, Marks};
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
+use super::shared::Shared;
 use super::staged::{OrdinalRecords, Staged};
 use super::stats::TypeStats;
 use super::table::OrdinalTable;
@@ -51,6 +52,8 @@ pub(super) struct TypeWriter {
 #[derive(Debug, Default)]
 pub(super) struct TypeCycle {
     pub(super) staged: Staged,
+    /// Records that batches repeat.
+    pub(super) shared: Shared,
     /// Hash of the primary key of each staged record, in order of adding.
     pub(super) staged_keys: Vec<u32>,
     /// In a total cycle: a bit for each committed record that was added again.
@@ -384,6 +387,7 @@ impl TypeCycle {
     /// Empties everything but keeps buffers of moderate size, so that small cycles do not allocate.
     fn clear(&mut self) {
         self.staged.clear();
+        self.shared.clear();
         self.staged_keys.clear();
         self.seen = Vec::new();
         self.marks.clear();

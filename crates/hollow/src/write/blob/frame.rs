@@ -133,14 +133,14 @@ fn write_records(
             let types = field_types(schema);
             let mut writer = ObjectShard::new(&types, fields, places);
             for ordinal in ordinals {
-                rows.object(ordinal, &mut writer, &mut scratch);
+                rows.object(ordinal, &mut writer);
             }
             writer.finish(out);
         }
         Widths::List { element } => {
             let mut writer = ListShard::new(shards.pointer, *element, places);
             for ordinal in ordinals {
-                rows.list(ordinal, &mut writer, &mut scratch);
+                rows.list(ordinal, &mut writer);
             }
             writer.finish(total, room, out);
         }

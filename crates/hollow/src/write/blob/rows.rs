@@ -28,23 +28,30 @@ pub(crate) enum Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// Appends the record with this ordinal to an OBJECT shard, an empty place if there is none.
-    pub(super) fn object(
-        &self,
-        ordinal: Ordinal,
-        shard: &mut ObjectShard<'_>,
-        scratch: &mut Scratch,
-    ) {
-        match self.record(ordinal, &mut scratch.record) {
-            Some(record) => shard.push(record),
-            None => shard.push_empty(),
+    pub(super) fn object(&self, ordinal: Ordinal, shard: &mut ObjectShard<'_>) {
+        match self {
+            Rows::State(state) => match state.object(ordinal) {
+                Some(view) => shard.push_view(&view),
+                None => shard.push_empty(),
+            },
+            Rows::Staged { .. } => match self.staged(ordinal) {
+                Some(record) => shard.push(record),
+                None => shard.push_empty(),
+            },
         }
     }
 
     /// Appends the record with this ordinal to a LIST shard, an empty place if there is none.
-    pub(super) fn list(&self, ordinal: Ordinal, shard: &mut ListShard, scratch: &mut Scratch) {
-        match self.record(ordinal, &mut scratch.record) {
-            Some(record) => shard.push(Entries::list(record).map(|(element, _)| element)),
-            None => shard.push_empty(),
+    pub(super) fn list(&self, ordinal: Ordinal, shard: &mut ListShard) {
+        match self {
+            Rows::State(state) => match state.list(ordinal) {
+                Some(view) => shard.push(view.iter()),
+                None => shard.push_empty(),
+            },
+            Rows::Staged { .. } => match self.staged(ordinal) {
+                Some(record) => shard.push(Entries::list(record).map(|(element, _)| element)),
+                None => shard.push_empty(),
+            },
         }
     }
 
@@ -73,7 +80,7 @@ impl<'a> Rows<'a> {
                 }
             }
             Rows::Staged { hash_key, .. } => {
-                let Some(record) = self.record(ordinal, &mut scratch.record) else {
+                let Some(record) = self.staged(ordinal) else {
                     shard.push_empty();
                     return Ok(());
                 };
@@ -106,31 +113,19 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    fn record<'s>(&self, ordinal: Ordinal, scratch: &'s mut Vec<u8>) -> Option<&'s [u8]>
-    where
-        'a: 's,
-    {
-        match self {
-            Rows::Staged { staged, live, .. } => {
-                let index = staged.index_of(ordinal).filter(|&index| live[index])?;
-                Some(staged.record(index))
-            }
-            Rows::State(state) => {
-                if !state.is_populated(ordinal) {
-                    return None;
-                }
-                scratch.clear();
-                state.serialize(ordinal, scratch);
-                Some(scratch)
-            }
-        }
+    /// The staged record of this ordinal that is part of the sealed state.
+    fn staged(&self, ordinal: Ordinal) -> Option<&'a [u8]> {
+        let Rows::Staged { staged, live, .. } = self else {
+            return None;
+        };
+        let index = staged.index_of(ordinal).filter(|&index| live[index])?;
+        Some(staged.record(index))
     }
 }
 
 /// Buffers that are reused from record to record.
 #[derive(Default)]
 pub(super) struct Scratch {
-    record: Vec<u8>,
     buckets: Vec<Bucket>,
     hashes: Vec<u32>,
 }

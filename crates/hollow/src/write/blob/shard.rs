@@ -8,6 +8,7 @@ use crate::Ordinal;
 use crate::codec::bits::mask;
 use crate::codec::hash::bucket_count;
 use crate::codec::varint::{write_vint, write_vlong};
+use crate::read::{ObjectView, Raw};
 use crate::record::{Fields, Stored};
 use crate::schema::FieldType;
 
@@ -36,6 +37,21 @@ impl<'a> ObjectShard<'a> {
     /// Appends a serialized record.
     pub(super) fn push(&mut self, record: &[u8]) {
         for (field, value) in Fields::new(self.types, record).enumerate() {
+            self.push_field(field, value);
+        }
+    }
+
+    /// Appends a record of a state.
+    pub(super) fn push_view(&mut self, view: &ObjectView<'_>) {
+        for field in 0..self.types.len() {
+            let value = match view.raw(field) {
+                Raw::Null => Stored::Null,
+                Raw::Fixed(stored) if self.types[field] == FieldType::Boolean => {
+                    Stored::Fixed(u64::from(stored == 1))
+                }
+                Raw::Fixed(stored) => Stored::Fixed(stored),
+                Raw::Variable(bytes) => Stored::Variable(bytes),
+            };
             self.push_field(field, value);
         }
     }
