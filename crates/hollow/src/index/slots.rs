@@ -177,34 +177,39 @@ impl Slots {
     ) -> Segment {
         let first = segment * CHUNK_SLOTS;
         let length = CHUNK_SLOTS.min(self.slots - first);
-        let mut slots = vec![EMPTY; CHUNK_SLOTS];
-        // The other half of each hash, so that few keys need be compared.
-        let mut checks = vec![0u32; length];
+        let mut lines = [[EMPTY; LINE_SLOTS]; CHUNK_SLOTS / LINE_SLOTS];
+        // The other half of each hash, so that few keys need be compared, and how many slots of a line are taken. Walking
+        // to the first free one would end at a place that no processor guesses.
+        let mut checks = [[0u32; LINE_SLOTS]; CHUNK_SLOTS / LINE_SLOTS];
+        let mut taken = [0u8; CHUNK_SLOTS / LINE_SLOTS];
         let (mut count, mut behind, mut duplicates) = (0, Vec::new(), Vec::new());
-        for &(hash, ordinal) in hashed {
+        'next: for &(hash, ordinal) in hashed {
             let check = hash as u32;
-            let mut at = self.home(hash) - first;
-            loop {
-                if at == length {
-                    behind.push((hash, ordinal));
-                    break;
+            for line in (self.home(hash) - first) / LINE_SLOTS..length / LINE_SLOTS {
+                let free = usize::from(taken[line]);
+                let alike = checks[line]
+                    .iter()
+                    .fold(false, |alike, &other| alike | (other == check));
+                if alike {
+                    let same = |&at: &usize| {
+                        checks[line][at] == check
+                            && same_key(self.ordinal(lines[line][at]), ordinal)
+                    };
+                    if let Some(at) = (0..free).find(same) {
+                        duplicates.push((self.ordinal(lines[line][at]), ordinal));
+                        continue 'next;
+                    }
                 }
-                let slot = slots[at];
-                if slot == EMPTY {
-                    slots[at] = self.tagged(hash, ordinal);
-                    checks[at] = check;
+                if free < LINE_SLOTS {
+                    lines[line][free] = self.tagged(hash, ordinal);
+                    checks[line][free] = check;
+                    taken[line] += 1;
                     count += 1;
-                    break;
+                    continue 'next;
                 }
-                let other = self.ordinal(slot);
-                if checks[at] == check && same_key(other, ordinal) {
-                    duplicates.push((other, ordinal));
-                    break;
-                }
-                at += 1;
             }
+            behind.push((hash, ordinal));
         }
-        let (lines, _) = slots.as_chunks::<LINE_SLOTS>();
         let (pages, _) = lines.as_chunks();
         let unused = self.chunks[segment][0].clone();
         let page = |index: usize| match pages.get(index) {

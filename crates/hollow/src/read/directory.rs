@@ -8,7 +8,7 @@ use super::page::Page;
 use std::sync::Arc;
 
 /// Pages of a chunk.
-pub(crate) const CHUNK_PAGES: usize = 16;
+pub(crate) const CHUNK_PAGES: usize = 8;
 /// Chunks of a node.
 const NODE_CHUNKS: usize = 64;
 const NODE_PAGES: usize = CHUNK_PAGES * NODE_CHUNKS;
@@ -55,6 +55,12 @@ impl Directory {
         let node = self.nodes[node].get_or_insert_with(|| Arc::new([const { None }; NODE_CHUNKS]));
         let chunk =
             Arc::make_mut(node)[page / CHUNK_PAGES % NODE_CHUNKS].get_or_insert_with(Arc::default);
+        if Arc::strong_count(chunk) > 1 {
+            // Copying the chunk counts up its pages one after the other, each a wait for memory. Reading beside the counts
+            // first waits for all of them at once.
+            let words = chunk.iter().filter_map(|page| page.words.first());
+            std::hint::black_box(words.fold(0, |sum, word| sum ^ word));
+        }
         Arc::make_mut(chunk)[page % CHUNK_PAGES] = value;
     }
 

@@ -52,20 +52,15 @@ impl<'a> Editor<'a> {
             });
         }
         let end_width = bits::bits(total) as u8;
-        let mut widths = vec![end_width];
+        let mut widths = [end_width, source.size_width as u8];
+        let widths = &mut widths[..source.frame.slot_widths().len()];
         let mut elements = source.elements;
-        if kept == 0 {
-            widths.extend_from_slice(&source.frame.slot_widths()[1..]);
-        } else {
-            let mut old_widths = old.layout.widths().skip(1);
-            widths.extend(
-                old_widths
-                    .next()
-                    .map(|width| match bits::bits(size_max) as u8 {
-                        needed if needed > width => source.size_width as u8,
-                        _ => width,
-                    }),
-            );
+        if kept != 0 {
+            if let (Some(width), Some(old)) = (widths.get_mut(SIZE), old.layout.slots.get(SIZE))
+                && bits::bits(size_max) as u8 <= old.width
+            {
+                *width = old.width;
+            }
             for (element, (needed, old)) in elements
                 .iter_mut()
                 .zip(needed.into_iter().zip(old.layout.elements))
@@ -76,9 +71,10 @@ impl<'a> Editor<'a> {
         let is_same = kept != 0
             && elements == old.layout.elements
             && old.layout.widths().eq(widths.iter().copied());
-        let layout = Layout::new(&self.state.shape, &widths, elements);
-        rebuild_collection(edit, &old, kept, source, &layout, total as usize, scratch);
-        Ok((!is_same).then_some(layout))
+        let other = (!is_same).then(|| Layout::new(&self.state.shape, widths, elements));
+        let layout = other.as_ref().unwrap_or(old.layout);
+        rebuild_collection(edit, &old, kept, source, layout, total as usize, scratch);
+        Ok(other)
     }
 }
 
