@@ -5,6 +5,7 @@
 //! the elements of collections are paired by content, then by key, in linear time, where Hollow's `HollowDiff` compares
 //! all with all.
 
+mod ahead;
 mod change;
 mod classes;
 mod compare;
@@ -17,6 +18,7 @@ use crate::error::Result;
 use crate::index::BoundKey;
 use crate::key::KeyValue;
 use crate::read::{Changed, ReadState};
+use ahead::Ahead;
 pub use change::FieldChange;
 use change::Found;
 use compare::Comparison;
@@ -144,11 +146,17 @@ pub fn diff_by(
                 return Ok(Vec::new());
             };
             let mut comparison = Comparison::new(&plan, pairs.len());
+            let mut ahead = Ahead::default();
             let mut changed = Vec::new();
-            for &(old, new) in pairs {
-                let places = comparison.records(of, old, new)?;
-                if !places.is_empty() {
-                    changed.push((old, new, places));
+            for pairs in pairs.chunks(ahead::PAIRS) {
+                if changes.is_none() {
+                    ahead.touch(&plan, of, pairs);
+                }
+                for &(old, new) in pairs {
+                    let places = comparison.records(of, old, new)?;
+                    if !places.is_empty() {
+                        changed.push((old, new, places));
+                    }
                 }
             }
             let found = Arc::new(Found {

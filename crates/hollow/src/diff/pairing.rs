@@ -104,11 +104,15 @@ fn partners(
     let found: Vec<AtomicU32> = new.iter().map(|_| AtomicU32::new(ALONE)).collect();
     let part_bits = (old.len() / PART).checked_ilog2().map_or(0, |log| log + 1);
     let part = |hash: u64| (hash >> 32 << part_bits >> 32) as usize;
+    let has_marks = old_key.has_marks(new_key);
     let parts = |key: &BoundKey, ordinals: &[Ordinal]| -> Vec<Vec<Hashed>> {
         let hashes: Vec<u64> = ordinals
             .par_iter()
             .with_min_len(1024)
-            .map(|&ordinal| key.hash_of(ordinal))
+            .map(|&ordinal| match has_marks {
+                true => key.mark(ordinal),
+                false => key.hash_of(ordinal),
+            })
             .collect();
         let room = (hashes.len() >> part_bits) * 9 / 8;
         let mut parts: Vec<Vec<Hashed>> = (0..1 << part_bits)
@@ -133,12 +137,11 @@ fn partners(
             }
             for Hashed { hash, position } in new_part {
                 let partner = waiting.find_entry(hash, |candidate| {
-                    candidate.hash == hash
-                        && old_key.same(
-                            old[candidate.position as usize],
-                            new_key,
-                            new[position as usize],
-                        )
+                    let same = || {
+                        let old = old[candidate.position as usize];
+                        old_key.same(old, new_key, new[position as usize])
+                    };
+                    candidate.hash == hash && (has_marks || same())
                 });
                 if let Ok(partner) = partner {
                     let partner = partner.remove().0.position;

@@ -77,6 +77,13 @@ impl<'a> PageView<'a> {
         self.present() >> row & 1 != 0
     }
 
+    /// A word of a row.
+    #[inline]
+    pub(crate) fn first_word(&self, row: u32) -> u64 {
+        let at = row as usize * self.layout.row_bits as usize / 64;
+        self.words.get(at).copied().unwrap_or(0)
+    }
+
     /// The rows that hold a record or the remains of one; all where rows have no end offsets.
     #[inline]
     pub(crate) fn present(&self) -> u64 {
