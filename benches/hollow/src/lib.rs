@@ -4,6 +4,7 @@
 //! generator that both languages have ([`model`], [`draws`]), the blobs that both sides read were written by Java, and
 //! the runs of a row alternate between a warm JVM ([`peer`]) and this process ([`ours`]).
 
+pub mod bounds;
 pub mod draws;
 pub mod model;
 pub mod ours;

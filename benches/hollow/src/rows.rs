@@ -119,6 +119,14 @@ pub const ROWS: &[Row] = &[
     )
     .warm_ups(4),
     Row::read(
+        "diff, 1 % changed, within, values read",
+        "diff-within-values",
+        "ms",
+        0.0,
+    )
+    .against("diff-within")
+    .warm_ups(4),
+    Row::read(
         "diff, 1 % changed, across chains",
         "diff-across",
         "ms",
