@@ -1,38 +1,36 @@
-//! Two records compared, with all that they refer to.
-//!
-//! Equal records must cost little, since across chains nearly all are: fields are compared where they lie, shared records
-//! of which the partner is known are passed over, and nothing is hashed but what sets and maps are paired by.
+//! What differs between two records, with all that they refer to.
 
 use super::change::{Holds, NONE, Node, Place, Segment, key_text};
 use super::classes::{Classes, Paired};
+use super::equal::raw;
 use super::pairing::by_mark;
 use super::plan::{FieldPair, Kind, Plan};
 use crate::Ordinal;
 use crate::error::{Error, Result};
-use crate::read::{ObjectView, Raw, SetView, TypeState};
+use crate::read::{ObjectView, Raw, TypeState};
 use crate::sums::MAX_DEPTH;
 use std::ops::Range;
 
 /// Compares records of two states.
 pub(super) struct Comparison<'p, 's> {
-    plan: &'p Plan<'s>,
-    classes: Classes<'s>,
+    pub(super) plan: &'p Plan<'s>,
+    pub(super) classes: Classes<'s>,
     /// Per type, for ordinals of the first state, the record that was found equal last, plus one. Empty for types that are
     /// too large for records to be met again.
-    partners: Vec<Vec<u32>>,
-    depth: usize,
+    pub(super) partners: Vec<Vec<u32>>,
+    pub(super) depth: usize,
     /// Buffers for the elements of two sets.
-    elements: [Vec<Ordinal>; 2],
+    pub(super) elements: [Vec<Ordinal>; 2],
     pub(super) nodes: Vec<Node>,
     pub(super) places: Vec<Place>,
 }
 
 /// Two records of a type, by number.
 #[derive(Clone, Copy)]
-struct Records {
-    of: usize,
-    old: Ordinal,
-    new: Ordinal,
+pub(super) struct Records {
+    pub(super) of: usize,
+    pub(super) old: Ordinal,
+    pub(super) new: Ordinal,
 }
 
 impl<'p, 's> Comparison<'p, 's> {
@@ -83,19 +81,19 @@ impl<'p, 's> Comparison<'p, 's> {
 
     /// Whether nothing need be compared: the record is shared, or its partner known.
     #[inline]
-    fn is_known(&self, Records { of, old, new }: Records) -> bool {
+    pub(super) fn is_known(&self, Records { of, old, new }: Records) -> bool {
         let shared = |changed: &crate::content::Ordinals| old == new && !changed.contains(new);
         self.plan.types[of].changed.as_ref().is_some_and(shared)
             || self.partners[of].get(old as usize) == Some(&(new + 1))
     }
 
-    fn remember(&mut self, Records { of, old, new }: Records) {
+    pub(super) fn remember(&mut self, Records { of, old, new }: Records) {
         if let Some(partner) = self.partners[of].get_mut(old as usize) {
             *partner = new + 1;
         }
     }
 
-    fn descend(&mut self, records: Records) -> Result<()> {
+    pub(super) fn descend(&mut self, records: Records) -> Result<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(Error::TooDeep {
@@ -104,145 +102,6 @@ impl<'p, 's> Comparison<'p, 's> {
             });
         }
         Ok(())
-    }
-
-    /// Whether two records are equal.
-    fn equal(&mut self, records: Records) -> Result<bool> {
-        if self.is_known(records) {
-            return Ok(true);
-        }
-        self.descend(records)?;
-        let equal = self.equal_below(records)?;
-        self.depth -= 1;
-        if equal {
-            self.remember(records);
-        }
-        Ok(equal)
-    }
-
-    fn equal_below(&mut self, Records { of, old, new }: Records) -> Result<bool> {
-        let plan = self.plan;
-        let types = &plan.types[of];
-        let exists = |state: Option<&TypeState>, ordinal: Ordinal| {
-            state.is_some_and(|state| state.is_populated(ordinal))
-        };
-        let neither = |_: ()| !exists(types.old, old) && !exists(types.new, new);
-        let (Some(old_type), Some(new_type)) = (types.old, types.new) else {
-            return Ok(neither(()));
-        };
-        match &types.kind {
-            Kind::Object(fields) => match (old_type.object(old), new_type.object(new)) {
-                (Some(a), Some(b)) => self.equal_objects(fields, &a, &b),
-                _ => Ok(neither(())),
-            },
-            Kind::List(element) => {
-                match (old_type.list(old), new_type.list(new)) {
-                    (Some(a), Some(b)) => Ok(a.len() == b.len()
-                        && self.equal_elements(*element, a.iter().zip(b.iter()))?),
-                    _ => Ok(neither(())),
-                }
-            }
-            Kind::Set(element) => match (old_type.set(old), new_type.set(new)) {
-                (Some(a), Some(b)) if a.len() == b.len() => {
-                    let paired =
-                        self.with_elements(a, b, |this, a, b| this.pair(*element, a, b))?;
-                    Ok(paired.removed.is_empty() && paired.added.is_empty())
-                }
-                (Some(_), Some(_)) => Ok(false),
-                _ => Ok(neither(())),
-            },
-            Kind::Map(key, value) => match (old_type.map(old), new_type.map(new)) {
-                (Some(a), Some(b)) if a.len() == b.len() => {
-                    let (a_keys, a_values): (Vec<_>, Vec<_>) = a.iter().unzip();
-                    let (b_keys, b_values): (Vec<_>, Vec<_>) = b.iter().unzip();
-                    let paired = self.pair(*key, &a_keys, &b_keys)?;
-                    if !paired.removed.is_empty() || !paired.added.is_empty() {
-                        return Ok(false);
-                    }
-                    let values = paired.both.iter().map(|&(a, b)| (a_values[a], b_values[b]));
-                    self.equal_elements(*value, values)
-                }
-                (Some(_), Some(_)) => Ok(false),
-                _ => Ok(neither(())),
-            },
-            Kind::Whole => Ok(neither(())),
-        }
-    }
-
-    /// Hands on the elements of two sets.
-    fn with_elements<T>(
-        &mut self,
-        old: SetView<'_>,
-        new: SetView<'_>,
-        then: impl FnOnce(&mut Self, &[Ordinal], &[Ordinal]) -> Result<T>,
-    ) -> Result<T> {
-        let [mut a, mut b] = std::mem::take(&mut self.elements);
-        a.clear();
-        b.clear();
-        old.append_to(&mut a);
-        new.append_to(&mut b);
-        let outcome = then(self, &a, &b);
-        self.elements = [a, b];
-        outcome
-    }
-
-    /// Pairs equal records of a type, the first of equal ones with the first. Where they are few, nothing is hashed.
-    fn pair(&mut self, of: usize, old: &[Ordinal], new: &[Ordinal]) -> Result<Paired> {
-        const FEW: usize = 4;
-        if old.len() > FEW || new.len() > FEW {
-            return self.classes.pair(of, old, new);
-        }
-        let mut paired = Paired::default();
-        let mut taken = [false; FEW];
-        'new: for (position, &new) in new.iter().enumerate() {
-            for (partner, &old) in old.iter().enumerate() {
-                if !taken[partner] && self.equal(Records { of, old, new })? {
-                    taken[partner] = true;
-                    paired.both.push((partner, position));
-                    continue 'new;
-                }
-            }
-            paired.added.push(position);
-        }
-        let alone = (0..old.len()).filter(|&position| !taken[position]);
-        paired.removed.extend(alone);
-        Ok(paired)
-    }
-
-    fn equal_elements(
-        &mut self,
-        of: usize,
-        pairs: impl Iterator<Item = (Ordinal, Ordinal)>,
-    ) -> Result<bool> {
-        for (old, new) in pairs {
-            if !self.equal(Records { of, old, new })? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn equal_objects(
-        &mut self,
-        fields: &[FieldPair],
-        old: &ObjectView<'_>,
-        new: &ObjectView<'_>,
-    ) -> Result<bool> {
-        for field in fields {
-            let (a, b) = raw(field, old, new);
-            let equal = match (field.child, a, b) {
-                (Some(of), Raw::Fixed(a), Raw::Fixed(b)) => self.equal(Records {
-                    of,
-                    old: a as Ordinal,
-                    new: b as Ordinal,
-                })?,
-                _ => a == b,
-            };
-            if !equal {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     fn node(&mut self, node: Node) -> u32 {
@@ -513,13 +372,4 @@ impl<'p, 's> Comparison<'p, 's> {
         }
         Ok(())
     }
-}
-
-/// The values of a field that one of the records may not have.
-#[inline]
-fn raw<'a>(field: &FieldPair, old: &ObjectView<'a>, new: &ObjectView<'a>) -> (Raw<'a>, Raw<'a>) {
-    (
-        field.old.map_or(Raw::Null, |position| old.raw(position)),
-        field.new.map_or(Raw::Null, |position| new.raw(position)),
-    )
 }

@@ -9,6 +9,7 @@ mod ahead;
 mod change;
 mod classes;
 mod compare;
+mod equal;
 mod pairing;
 mod plan;
 

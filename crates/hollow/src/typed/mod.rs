@@ -63,14 +63,19 @@
 
 mod collections;
 mod scalar;
+mod schemas;
+mod views;
+mod wrapped;
 
-pub use collections::{Collection, List, Map, Set};
+pub use collections::Collection;
 #[doc(hidden)]
 pub use collections::{ElementsBinding, ElementsWriter, EntriesBinding, EntriesWriter};
 pub use hollow_derive::HollowRecord;
 pub use scalar::Scalar;
 #[doc(hidden)]
 pub use scalar::{ScalarBinding, ScalarWriter};
+pub use schemas::{SchemaSet, schemas, schemas_of};
+pub use views::{List, Map, Set};
 
 use crate::Ordinal;
 use crate::error::{Error, Result};
@@ -78,9 +83,7 @@ use crate::read::{ObjectView, ReadState, TypeState};
 use crate::record::ObjectRecord;
 use crate::schema::{FieldType, Schema};
 use crate::write::{TypeId, Upserted, WriteState};
-use std::any;
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 /// A Rust type whose values are records of a type of their own. Derived for structs; scalars and collections are records
 /// where they are elements.
@@ -190,101 +193,6 @@ pub struct FieldOptions {
     pub type_name: Option<&'static str>,
     /// The hash key of a set or map; an empty one places elements by ordinal.
     pub hash_key: Option<&'static [&'static str]>,
-}
-
-/// Schemas in the order in which types are registered: each after those that it refers to, as Hollow's object mapper
-/// has them.
-#[derive(Debug, Default)]
-pub struct SchemaSet {
-    schemas: Vec<Schema>,
-    started: HashMap<String, any::TypeId>,
-    conflict: Option<Error>,
-}
-
-impl SchemaSet {
-    /// Whether `R`, under this name, is still to be registered. Types that refer to themselves are met again while they
-    /// are being registered.
-    pub fn start<R: 'static>(&mut self, type_name: &str) -> bool {
-        match self
-            .started
-            .insert(type_name.to_owned(), any::TypeId::of::<R>())
-        {
-            None => true,
-            Some(other) => {
-                if other != any::TypeId::of::<R>() {
-                    self.conflict(type_name, "two Rust types have this name".to_owned());
-                }
-                false
-            }
-        }
-    }
-
-    /// Adds a schema whose dependencies are there.
-    pub fn push(&mut self, schema: Schema) {
-        match self
-            .schemas
-            .iter()
-            .find(|other| other.name() == schema.name())
-        {
-            None => self.schemas.push(schema),
-            Some(other) if *other == schema => {}
-            Some(other) => {
-                let reason = format!("`{other}` against `{schema}`");
-                self.conflict(schema.name(), reason);
-            }
-        }
-    }
-
-    fn conflict(&mut self, type_name: &str, reason: String) {
-        self.conflict = Some(Error::IncompatibleSchemas {
-            type_name: type_name.to_owned(),
-            reason,
-        });
-    }
-
-    fn default_hash_key(&self, element_type: &str) -> Option<Vec<String>> {
-        let element = self
-            .schemas
-            .iter()
-            .find(|schema| schema.name() == element_type)?
-            .as_object()?;
-        match (&element.primary_key, element.fields.as_slice()) {
-            (Some(key), _) => Some(key.clone()),
-            (None, [field]) if field.field_type != FieldType::Reference => {
-                Some(vec![field.name.clone()])
-            }
-            _ => None,
-        }
-    }
-
-    fn hash_key(&self, options: &FieldOptions, element_type: &str) -> Option<Vec<String>> {
-        match options.hash_key {
-            Some([]) => None,
-            Some(paths) => Some(paths.iter().map(|path| (*path).to_owned()).collect()),
-            None => self.default_hash_key(element_type),
-        }
-    }
-}
-
-/// The schemas of a type and of all that it refers to.
-///
-/// # Errors
-/// [`Error::IncompatibleSchemas`] if two different types have the same name.
-pub fn schemas<R: HollowRecord>() -> Result<Vec<Schema>> {
-    schemas_of(&[R::register])
-}
-
-/// The schemas of several types and of all that they refer to: `schemas_of(&[Title::register, Person::register])`.
-///
-/// # Errors
-/// [`Error::IncompatibleSchemas`] if two different types have the same name.
-pub fn schemas_of(types: &[fn(&mut SchemaSet)]) -> Result<Vec<Schema>> {
-    let mut set = SchemaSet::default();
-    types.iter().for_each(|register| register(&mut set));
-    match set.conflict {
-        None => Ok(set.schemas),
-        Some(conflict) => Err(conflict),
-    }
 }
 
 /// Adds values of one type to one [`WriteState`]. It keeps buffers and the ids of types, so it must not be used with
@@ -460,97 +368,5 @@ impl<R: HollowRecord> Lazy<R> {
     #[inline]
     pub fn get(&self) -> &R::Binding {
         self.binding.get_or_init(|| Box::new(R::bind(&self.state)))
-    }
-}
-
-impl<F: HollowField> HollowField for Option<F> {
-    type Writer = F::Writer;
-    type Binding = F::Binding;
-    type View<'a> = F::View<'a>;
-
-    fn field_type(options: &FieldOptions, schemas: &mut SchemaSet) -> (FieldType, Option<String>) {
-        F::field_type(options, schemas)
-    }
-
-    fn set(
-        &self,
-        options: &FieldOptions,
-        record: &mut ObjectRecord,
-        field: usize,
-        writer: &mut F::Writer,
-        state: &mut WriteState,
-    ) -> Result<()> {
-        match self {
-            Some(value) => value.set(options, record, field, writer, state),
-            None => {
-                record.set_null(field);
-                Ok(())
-            }
-        }
-    }
-
-    fn bind(options: &FieldOptions, state: &ReadState) -> F::Binding {
-        F::bind(options, state)
-    }
-
-    #[inline]
-    fn get<'a>(
-        binding: &'a F::Binding,
-        record: &ObjectView<'a>,
-        field: usize,
-    ) -> Option<F::View<'a>> {
-        F::get(binding, record, field)
-    }
-
-    fn read(binding: &F::Binding, record: &ObjectView<'_>, field: usize) -> Result<Option<Self>> {
-        F::read(binding, record, field).map(|value| value.map(Some))
-    }
-
-    fn null() -> Option<Self> {
-        Some(None)
-    }
-}
-
-impl<F: HollowField> HollowField for Arc<F> {
-    type Writer = Option<Box<F::Writer>>;
-    type Binding = F::Binding;
-    type View<'a> = F::View<'a>;
-
-    fn field_type(options: &FieldOptions, schemas: &mut SchemaSet) -> (FieldType, Option<String>) {
-        F::field_type(options, schemas)
-    }
-
-    fn set(
-        &self,
-        options: &FieldOptions,
-        record: &mut ObjectRecord,
-        field: usize,
-        writer: &mut Self::Writer,
-        state: &mut WriteState,
-    ) -> Result<()> {
-        (**self).set(
-            options,
-            record,
-            field,
-            writer.get_or_insert_default(),
-            state,
-        )
-    }
-
-    fn bind(options: &FieldOptions, state: &ReadState) -> F::Binding {
-        F::bind(options, state)
-    }
-
-    #[inline]
-    fn get<'a>(
-        binding: &'a F::Binding,
-        record: &ObjectView<'a>,
-        field: usize,
-    ) -> Option<F::View<'a>> {
-        F::get(binding, record, field)
-    }
-
-    fn read(binding: &F::Binding, record: &ObjectView<'_>, field: usize) -> Result<Option<Self>> {
-        F::read(binding, record, field).map(|value| value.map(Arc::new))
     }
 }

@@ -53,6 +53,7 @@
 
 mod batch;
 mod blob;
+mod changes;
 mod compare;
 mod error;
 mod evolve;
@@ -76,12 +77,13 @@ mod tests;
 mod types;
 
 pub use batch::RecordBatch;
+pub use changes::Upserted;
 pub use error::WriteError;
 pub use options::WriteOptions;
 pub(crate) use ordinals::ORDINAL_LIMIT;
 pub use ordinals::OrdinalOrder;
 pub use sealed::Sealed;
-pub use state::{TypeId, Upserted, WriteState};
+pub use state::{TypeId, WriteState};
 
 /// The values of a primary key.
 type RecordKey = Vec<crate::KeyValue>;

@@ -6,9 +6,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::changes::record_key;
 use super::links::key_bytes;
 use super::marks::Mark;
-use super::state::{TypeId, WriteState, record_key};
+use super::state::{TypeId, WriteState};
 use super::table::hash_bytes;
 use super::types::TypeWriter;
 use super::{WriteError, parallel};

@@ -3,10 +3,11 @@
 use rayon::prelude::*;
 
 use super::WriteError;
+use super::changes::record_key;
 use super::links::key_bytes;
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
-use super::state::{Committed, WriteState, record_key};
+use super::state::{Committed, WriteState};
 use super::table::{OrdinalTable, hash_bytes};
 use super::types::TypeWriter;
 use crate::read::{ReadState, TypeState};

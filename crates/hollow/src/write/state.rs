@@ -6,21 +6,19 @@ use std::sync::atomic::AtomicU64;
 
 use hashbrown::HashMap;
 
-use super::batch::{RecordBatch, recent_slot};
+use super::WriteError;
 use super::compare::Scratch;
-use super::links::{Links, Path, key_bytes, key_value_bytes};
-use super::marks::Mark;
+use super::links::{Links, Path};
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
 use super::sealed::Sealed;
 use super::stats::TypeStats;
-use super::table::{OrdinalTable, hash_bytes};
+use super::table::OrdinalTable;
 use super::types::{TypeCycle, TypeWriter};
-use super::{RecordKey, WriteError};
 use crate::read::ReadState;
 use crate::schema::Schema;
 use crate::sums::ChainSum;
-use crate::{KeyValue, Ordinal, Result};
+use crate::{Ordinal, Result};
 
 /// A type of one write state: its position among the schemas that the state was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,18 +28,6 @@ impl TypeId {
     pub(super) fn at(self) -> usize {
         self.0 as usize
     }
-}
-
-/// What [`WriteState::upsert`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Upserted {
-    /// The record's ordinal.
-    pub ordinal: Ordinal,
-    /// The ordinal of the record that had this key before, by the cycle's own view; equal to `ordinal` if the record
-    /// is the same.
-    pub previous: Option<Ordinal>,
-    /// Whether the call changed anything: the key was new or its record another one.
-    pub changed: bool,
 }
 
 /// Writes a chain of states. See the [module](super) for the turn of a cycle.
@@ -65,7 +51,8 @@ pub struct WriteState {
     pub(super) reference_log: Vec<(u32, Ordinal, bool)>,
     tags: BTreeMap<String, String>,
     pub(super) scratch: Scratch,
-    key: Vec<u8>,
+    /// A buffer for the key that is looked for.
+    pub(super) key: Vec<u8>,
 }
 
 /// The state that the chain has come to.
@@ -186,143 +173,6 @@ impl WriteState {
         self.phase = Phase::Incremental;
     }
 
-    /// Adds a record, in its serialized form (see [`record`](crate::record)), and returns its ordinal. A record that is
-    /// there already keeps its ordinal and is not added twice. Children are added before the records that refer to
-    /// them.
-    ///
-    /// In an incremental cycle this is for children: a record that nothing live refers to when the cycle is sealed is
-    /// dropped. Records with a primary key of their own are [upserted](Self::upsert) there.
-    ///
-    /// # Errors
-    /// [`WriteError::WrongMoment`] without an open cycle; [`WriteError::MalformedRecord`];
-    /// [`WriteError::OrdinalLimit`].
-    pub fn add(&mut self, ty: TypeId, record: &[u8]) -> Result<Ordinal> {
-        let is_total = self.expect_open()?;
-        if self.evolving.is_some() {
-            return self.add_evolved(ty, record);
-        }
-        let writer = &mut self.types[ty.at()];
-        let hash = hash_bytes(record);
-        if let Some(ordinal) = writer.lookup(hash, record, &mut self.scratch) {
-            if is_total {
-                writer.see(ordinal);
-            }
-            return Ok(ordinal);
-        }
-        self.stage(ty, hash, record)
-    }
-
-    /// Adds many records of one type, hashing them and probing for them in parallel, and appends their ordinals to
-    /// `ordinals` in the order of the batch. The outcome is the same as that of [`add`](Self::add) one by one.
-    ///
-    /// # Errors
-    /// As [`add`](Self::add). The cycle should be rolled back then: some of the records are added, and what was
-    /// appended to `ordinals` means nothing.
-    pub fn add_batch(
-        &mut self,
-        ty: TypeId,
-        batch: &RecordBatch,
-        ordinals: &mut Vec<Ordinal>,
-    ) -> Result<()> {
-        let is_total = self.expect_open()?;
-        if self.evolving.is_some() {
-            for record in batch.iter() {
-                ordinals.push(self.add_evolved(ty, record)?);
-            }
-            return Ok(());
-        }
-        let start = ordinals.len();
-        ordinals.resize(start + batch.len(), 0);
-        let probed = batch.probe(&self.types[ty.at()], is_total, &mut ordinals[start..]);
-        self.types[ty.at()].table.reserve(probed.new.len());
-        for (index, hash) in probed.new {
-            let record = batch.record(index);
-            // What was not there may have been added by the batch itself.
-            let staged = self.types[ty.at()].lookup(hash, record, &mut self.scratch);
-            ordinals[start + index] = match staged {
-                Some(ordinal) => ordinal,
-                None => self.stage(ty, hash, record)?,
-            };
-        }
-        let shared = &mut self.types[ty.at()].cycle.shared;
-        for index in probed.repeated {
-            let record = batch.record(index);
-            shared.insert(recent_slot(record), record, ordinals[start + index]);
-        }
-        Ok(())
-    }
-
-    /// Adds a record with a primary key, or replaces the record that has its key. Needs an incremental cycle. The last
-    /// upsert or delete of a key in a cycle counts.
-    ///
-    /// # Errors
-    /// As [`add`](Self::add); [`WriteError::NoPrimaryKey`].
-    pub fn upsert(&mut self, ty: TypeId, record: &[u8]) -> Result<Upserted> {
-        self.expect_incremental()?;
-        self.expect_key(ty)?;
-        let key_hash = self.hash_key_of(ty, record);
-        let previous = self.find_hashed(ty, key_hash);
-        // Equal records have equal keys, so the table of keys finds them too, and mostly the first look is enough.
-        let writer = &self.types[ty.at()];
-        let mut holds = |&ordinal: &Ordinal| writer.holds(ordinal, record, &mut self.scratch);
-        let found = previous.filter(&mut holds).or_else(|| {
-            let others = writer.keys.under(key_hash);
-            let mut others = others.filter(|&other| Some(other) != previous);
-            others.find(&mut holds)
-        });
-        let ordinal = match found {
-            Some(ordinal) => ordinal,
-            None => {
-                crate::record::validate(&writer.schema, record)?;
-                self.stage_keyed(ty, hash_bytes(record), key_hash, record)?
-            }
-        };
-        let cycle = &mut self.types[ty.at()].cycle;
-        cycle.marks.insert(ordinal, Mark::Pinned);
-        match previous {
-            Some(previous) if previous != ordinal => self.mark_deleted(ty, previous),
-            _ => {}
-        }
-        Ok(Upserted {
-            ordinal,
-            previous,
-            changed: previous != Some(ordinal),
-        })
-    }
-
-    /// Deletes the record with this primary key and returns its ordinal, `None` if there is none. Needs an incremental
-    /// cycle. A record that live records of other types refer to stays; children that only the deleted record held on
-    /// to go with it.
-    ///
-    /// # Errors
-    /// [`WriteError::WrongMoment`], [`WriteError::NoPrimaryKey`], [`WriteError::KeyMismatch`].
-    pub fn delete(&mut self, ty: TypeId, key: &[KeyValue]) -> Result<Option<Ordinal>> {
-        self.expect_incremental()?;
-        let found = self.try_find(ty, key)?;
-        if let Some(ordinal) = found {
-            self.mark_deleted(ty, ordinal);
-        }
-        Ok(found)
-    }
-
-    /// The ordinal of the record with this primary key: in an open cycle as the cycle's own calls left it. `None` also
-    /// if the type has no key or the values do not fit it.
-    #[must_use]
-    pub fn find(&self, ty: TypeId, key: &[KeyValue]) -> Option<Ordinal> {
-        let writer = &self.types[ty.at()];
-        let mut bytes = Vec::new();
-        key_value_bytes(writer.key.as_ref()?, key, &mut bytes)?;
-        self.find_key(ty, hash_bytes(&bytes), &bytes)
-    }
-
-    /// Appends the serialized form of a record that was added in the open cycle or is in the committed state, and
-    /// returns whether there is one of that ordinal.
-    pub fn record(&self, ty: TypeId, ordinal: Ordinal, out: &mut Vec<u8>) -> bool {
-        let mut scratch = Vec::new();
-        let found = self.types[ty.at()].record(ordinal, &mut scratch);
-        found.map(|record| out.extend_from_slice(record)).is_some()
-    }
-
     /// Sets a header tag of the state that the open cycle leads to; [`seal`](Self::seal) can add to them.
     pub fn set_header_tag(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.tags.insert(name.into(), value.into());
@@ -427,7 +277,7 @@ impl WriteState {
         self.types.iter_mut().for_each(TypeWriter::rollback);
     }
 
-    fn expect_open(&self) -> Result<bool, WriteError> {
+    pub(super) fn expect_open(&self) -> Result<bool, WriteError> {
         match self.phase {
             Phase::Total => Ok(true),
             Phase::Incremental => self.expect_not_evolving().map(|()| false),
@@ -440,117 +290,13 @@ impl WriteState {
         }
     }
 
-    fn expect_incremental(&self) -> Result<(), WriteError> {
+    pub(super) fn expect_incremental(&self) -> Result<(), WriteError> {
         if self.expect_open()? {
             return Err(WriteError::WrongMoment(
                 "a total cycle states all records and deletes none",
             ));
         }
         Ok(())
-    }
-
-    fn expect_key(&self, ty: TypeId) -> Result<(), WriteError> {
-        let writer = &self.types[ty.at()];
-        if writer.key.is_none() {
-            return Err(WriteError::NoPrimaryKey {
-                type_name: writer.schema.name().to_owned(),
-            });
-        }
-        Ok(())
-    }
-
-    fn try_find(&mut self, ty: TypeId, key: &[KeyValue]) -> Result<Option<Ordinal>, WriteError> {
-        self.expect_key(ty)?;
-        let writer = &self.types[ty.at()];
-        let paths = writer.key.as_deref().unwrap_or_default();
-        if key_value_bytes(paths, key, &mut self.key).is_none() {
-            return Err(WriteError::KeyMismatch {
-                type_name: writer.schema.name().to_owned(),
-                key: key.to_vec(),
-            });
-        }
-        Ok(self.find_hashed(ty, hash_bytes(&self.key)))
-    }
-
-    /// Puts the key of a record into `self.key` and returns its hash.
-    pub(super) fn hash_key_of(&mut self, ty: TypeId, record: &[u8]) -> u32 {
-        let paths = self.types[ty.at()].key.as_deref().unwrap_or_default();
-        key_bytes(&self.types, paths, record, &mut self.key);
-        hash_bytes(&self.key)
-    }
-
-    /// The record that has the key in `self.key`.
-    fn find_hashed(&self, ty: TypeId, key_hash: u32) -> Option<Ordinal> {
-        self.find_key(ty, key_hash, &self.key)
-    }
-
-    fn find_key(&self, ty: TypeId, key_hash: u32, key: &[u8]) -> Option<Ordinal> {
-        let writer = &self.types[ty.at()];
-        // Of several candidates an upserted one is the cycle's answer; a record that was merely added counts least,
-        // since it may be dropped.
-        let standing = |ordinal: Ordinal| match (writer.cycle.marks.get(ordinal), &self.phase) {
-            (Some(Mark::Deleted | Mark::Removed), _) => None,
-            (Some(Mark::Pinned), _) => Some(2),
-            (None, Phase::Total) if writer.cycle.staged.index_of(ordinal).is_none() => {
-                writer.is_seen(ordinal).then_some(1)
-            }
-            (None, _) => Some(u8::from(writer.cycle.staged.index_of(ordinal).is_none())),
-        };
-        writer
-            .keys
-            .under(key_hash)
-            .filter(|&ordinal| self.has_key(ty, ordinal, key))
-            .filter_map(|ordinal| Some((standing(ordinal)?, ordinal)))
-            .max()
-            .map(|(_, ordinal)| ordinal)
-    }
-
-    /// Whether the record of this ordinal has this key.
-    pub(super) fn has_key(&self, ty: TypeId, ordinal: Ordinal, key: &[u8]) -> bool {
-        let writer = &self.types[ty.at()];
-        let Some(paths) = writer.key.as_deref() else {
-            return false;
-        };
-        if let Some(has_key) = writer.has_local_key(paths, ordinal, key) {
-            return has_key;
-        }
-        let (mut scratch, mut found) = (Vec::new(), Vec::new());
-        let Some(record) = writer.record(ordinal, &mut scratch) else {
-            return false;
-        };
-        key_bytes(&self.types, paths, record, &mut found);
-        found == key
-    }
-
-    fn mark_deleted(&mut self, ty: TypeId, ordinal: Ordinal) {
-        let writer = &mut self.types[ty.at()];
-        writer.cycle.marks.insert(ordinal, Mark::Deleted);
-        if writer.cycle.staged.index_of(ordinal).is_none() {
-            writer.cycle.deleted.push(ordinal);
-        }
-    }
-
-    pub(super) fn stage(&mut self, ty: TypeId, hash: u32, record: &[u8]) -> Result<Ordinal> {
-        if self.types[ty.at()].key.is_none() {
-            return Ok(self.types[ty.at()].stage(hash, record)?);
-        }
-        crate::record::validate(&self.types[ty.at()].schema, record)?;
-        let key_hash = self.hash_key_of(ty, record);
-        self.stage_keyed(ty, hash, key_hash, record)
-    }
-
-    fn stage_keyed(
-        &mut self,
-        ty: TypeId,
-        hash: u32,
-        key_hash: u32,
-        record: &[u8],
-    ) -> Result<Ordinal> {
-        let writer = &mut self.types[ty.at()];
-        let ordinal = writer.stage(hash, record)?;
-        writer.keys.insert(key_hash, ordinal);
-        writer.cycle.staged_keys.push(key_hash);
-        Ok(ordinal)
     }
 }
 
@@ -588,12 +334,4 @@ fn new_type(
         cycle: TypeCycle::default(),
         schema: Arc::new(schema.clone()),
     })
-}
-
-/// The key of a record, for messages.
-pub(super) fn record_key(writer: &TypeWriter, key: &[u8]) -> RecordKey {
-    writer
-        .key
-        .as_deref()
-        .map_or_else(Vec::new, |paths| super::links::key_values(paths, key))
 }

@@ -1,0 +1,165 @@
+//! Whether two records are equal, with all that they refer to.
+//!
+//! Equal records must cost little, since across chains nearly all are: fields are compared where they lie, shared records
+//! of which the partner is known are passed over, and nothing is hashed but what sets and maps are paired by.
+
+use super::classes::Paired;
+use super::compare::{Comparison, Records};
+use super::plan::{FieldPair, Kind};
+use crate::Ordinal;
+use crate::error::Result;
+use crate::read::{ObjectView, Raw, SetView, TypeState};
+
+impl Comparison<'_, '_> {
+    /// Whether two records are equal.
+    pub(super) fn equal(&mut self, records: Records) -> Result<bool> {
+        if self.is_known(records) {
+            return Ok(true);
+        }
+        self.descend(records)?;
+        let equal = self.equal_below(records)?;
+        self.depth -= 1;
+        if equal {
+            self.remember(records);
+        }
+        Ok(equal)
+    }
+
+    fn equal_below(&mut self, Records { of, old, new }: Records) -> Result<bool> {
+        let plan = self.plan;
+        let types = &plan.types[of];
+        let exists = |state: Option<&TypeState>, ordinal: Ordinal| {
+            state.is_some_and(|state| state.is_populated(ordinal))
+        };
+        let neither = |_: ()| !exists(types.old, old) && !exists(types.new, new);
+        let (Some(old_type), Some(new_type)) = (types.old, types.new) else {
+            return Ok(neither(()));
+        };
+        match &types.kind {
+            Kind::Object(fields) => match (old_type.object(old), new_type.object(new)) {
+                (Some(a), Some(b)) => self.equal_objects(fields, &a, &b),
+                _ => Ok(neither(())),
+            },
+            Kind::List(element) => {
+                match (old_type.list(old), new_type.list(new)) {
+                    (Some(a), Some(b)) => Ok(a.len() == b.len()
+                        && self.equal_elements(*element, a.iter().zip(b.iter()))?),
+                    _ => Ok(neither(())),
+                }
+            }
+            Kind::Set(element) => match (old_type.set(old), new_type.set(new)) {
+                (Some(a), Some(b)) if a.len() == b.len() => {
+                    let paired =
+                        self.with_elements(a, b, |this, a, b| this.pair(*element, a, b))?;
+                    Ok(paired.removed.is_empty() && paired.added.is_empty())
+                }
+                (Some(_), Some(_)) => Ok(false),
+                _ => Ok(neither(())),
+            },
+            Kind::Map(key, value) => match (old_type.map(old), new_type.map(new)) {
+                (Some(a), Some(b)) if a.len() == b.len() => {
+                    let (a_keys, a_values): (Vec<_>, Vec<_>) = a.iter().unzip();
+                    let (b_keys, b_values): (Vec<_>, Vec<_>) = b.iter().unzip();
+                    let paired = self.pair(*key, &a_keys, &b_keys)?;
+                    if !paired.removed.is_empty() || !paired.added.is_empty() {
+                        return Ok(false);
+                    }
+                    let values = paired.both.iter().map(|&(a, b)| (a_values[a], b_values[b]));
+                    self.equal_elements(*value, values)
+                }
+                (Some(_), Some(_)) => Ok(false),
+                _ => Ok(neither(())),
+            },
+            Kind::Whole => Ok(neither(())),
+        }
+    }
+
+    /// Hands on the elements of two sets.
+    pub(super) fn with_elements<T>(
+        &mut self,
+        old: SetView<'_>,
+        new: SetView<'_>,
+        then: impl FnOnce(&mut Self, &[Ordinal], &[Ordinal]) -> Result<T>,
+    ) -> Result<T> {
+        let [mut a, mut b] = std::mem::take(&mut self.elements);
+        a.clear();
+        b.clear();
+        old.append_to(&mut a);
+        new.append_to(&mut b);
+        let outcome = then(self, &a, &b);
+        self.elements = [a, b];
+        outcome
+    }
+
+    /// Pairs equal records of a type, the first of equal ones with the first. Where they are few, nothing is hashed.
+    pub(super) fn pair(&mut self, of: usize, old: &[Ordinal], new: &[Ordinal]) -> Result<Paired> {
+        const FEW: usize = 4;
+        if old.len() > FEW || new.len() > FEW {
+            return self.classes.pair(of, old, new);
+        }
+        let mut paired = Paired::default();
+        let mut taken = [false; FEW];
+        'new: for (position, &new) in new.iter().enumerate() {
+            for (partner, &old) in old.iter().enumerate() {
+                if !taken[partner] && self.equal(Records { of, old, new })? {
+                    taken[partner] = true;
+                    paired.both.push((partner, position));
+                    continue 'new;
+                }
+            }
+            paired.added.push(position);
+        }
+        let alone = (0..old.len()).filter(|&position| !taken[position]);
+        paired.removed.extend(alone);
+        Ok(paired)
+    }
+
+    pub(super) fn equal_elements(
+        &mut self,
+        of: usize,
+        pairs: impl Iterator<Item = (Ordinal, Ordinal)>,
+    ) -> Result<bool> {
+        for (old, new) in pairs {
+            if !self.equal(Records { of, old, new })? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn equal_objects(
+        &mut self,
+        fields: &[FieldPair],
+        old: &ObjectView<'_>,
+        new: &ObjectView<'_>,
+    ) -> Result<bool> {
+        for field in fields {
+            let (a, b) = raw(field, old, new);
+            let equal = match (field.child, a, b) {
+                (Some(of), Raw::Fixed(a), Raw::Fixed(b)) => self.equal(Records {
+                    of,
+                    old: a as Ordinal,
+                    new: b as Ordinal,
+                })?,
+                _ => a == b,
+            };
+            if !equal {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The values of a field that one of the records may not have.
+#[inline]
+pub(super) fn raw<'a>(
+    field: &FieldPair,
+    old: &ObjectView<'a>,
+    new: &ObjectView<'a>,
+) -> (Raw<'a>, Raw<'a>) {
+    (
+        field.old.map_or(Raw::Null, |position| old.raw(position)),
+        field.new.map_or(Raw::Null, |position| new.raw(position)),
+    )
+}
