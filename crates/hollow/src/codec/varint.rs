@@ -17,9 +17,11 @@ pub fn write_vint(out: &mut Vec<u8>, value: u32) {
 pub fn write_vlong(out: &mut Vec<u8>, value: u64) {
     if value < 0x80 {
         out.push(value as u8);
-        return;
+    } else if value < 0x4000 {
+        out.extend_from_slice(&[0x80 | (value >> 7) as u8, (value & 0x7f) as u8]);
+    } else {
+        write_long_form(out, value);
     }
-    write_long_form(out, value);
 }
 
 fn write_long_form(out: &mut Vec<u8>, value: u64) {

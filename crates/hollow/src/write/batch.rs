@@ -78,9 +78,12 @@ impl RecordBatch {
         (0..self.len()).map(|index| self.get(index))
     }
 
+    fn start_of(&self, index: usize) -> usize {
+        index.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
     fn get(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.bytes[start..self.ends[index]]
+        &self.bytes[self.start_of(index)..self.ends[index]]
     }
 
     pub(super) fn record(&self, index: usize) -> &[u8] {
@@ -125,8 +128,10 @@ impl RecordBatch {
         let mut recent_short = [(0, 0, NEW); RECENT_SHORT];
         let mut expected = NEW;
         let mut before = NEW;
-        for at in 0..ordinals.len() {
-            let record = self.get(start + at);
+        let mut end_before = self.start_of(start);
+        for (at, &end) in self.ends[start..start + ordinals.len()].iter().enumerate() {
+            let record = &self.bytes[end_before..end];
+            end_before = end;
             let mut short = None;
             if let Some(word) = short::word(record) {
                 let length = record.len() as u32;
