@@ -287,6 +287,7 @@ impl PrimaryKeyIndex {
         let root = self.key.root();
         let mut hashed = [None::<(u64, u64)>; BATCH];
         let mut found = [None::<Ordinal>; BATCH];
+        let mut views = [None::<(Ordinal, ObjectView<'_>)>; BATCH];
         for (batch, keys) in keys.chunks(BATCH).enumerate() {
             for (hashed, &key) in hashed.iter_mut().zip(keys) {
                 *hashed = self.number_key(key);
@@ -296,9 +297,17 @@ impl PrimaryKeyIndex {
             for (found, hashed) in found.iter_mut().zip(hashed) {
                 *found = hashed.and_then(|(hash, _)| self.slots.candidate(hash));
             }
-            for (offset, (found, hashed)) in found.iter().zip(hashed).enumerate() {
-                let entry = found
-                    .and_then(|ordinal| Some((ordinal, root.object(ordinal)?)))
+            // A word of each row, so that the rows are waited for together, too.
+            let mut touched = 0;
+            for (view, found) in views.iter_mut().zip(&found) {
+                *view = found.and_then(|ordinal| Some((ordinal, root.object(ordinal)?)));
+                if let Some((_, view)) = view {
+                    touched ^= view.page.first_word(view.row);
+                }
+            }
+            std::hint::black_box(touched);
+            for (offset, (view, hashed)) in views.iter().zip(hashed).enumerate() {
+                let entry = view
                     .filter(|(_, view)| {
                         hashed.is_some_and(|(_, stored)| view.is_number(field, stored))
                     })

@@ -12,6 +12,7 @@
 
 use super::layout::{END, Layout, NONE, ObjectShape};
 use crate::codec::bits;
+use crate::error::Result;
 use std::sync::Arc;
 
 /// Ordinals of a page.
@@ -30,21 +31,38 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// A page of these rows, of which `words` lacks the bitmap yet.
-    pub(crate) fn new(words: &mut Vec<u64>, populated: u64, layout: u32, has_ends: bool) -> Self {
-        if populated == 0 {
-            return Self::default();
-        }
+    /// A page whose rows, and what stands behind them, take `room` words at most: `fill` writes them, zero before, and says
+    /// how many it took. Mostly all of them, so that nothing is copied.
+    pub(crate) fn filled(
+        room: usize,
+        populated: u64,
+        layout: u32,
+        has_ends: bool,
+        fill: impl FnOnce(&mut [u64]) -> Result<usize>,
+    ) -> Result<Self> {
         let is_full = !has_ends || populated == u64::MAX;
-        if !is_full {
-            words.push(populated);
+        let bitmap = usize::from(!is_full);
+        let mut words: Arc<[u64]> = std::iter::repeat_n(0, room + bitmap).collect();
+        // Nobody else has the words yet.
+        let taken = fill(Arc::get_mut(&mut words).unwrap_or_default())?;
+        if populated == 0 {
+            return Ok(Self::default());
         }
-        Self {
-            words: Arc::from(words.as_slice()),
+        if taken < room {
+            words = Arc::from(&words[..taken + bitmap]);
+        }
+        if let (false, Some(last)) = (
+            is_full,
+            Arc::get_mut(&mut words).and_then(<[u64]>::last_mut),
+        ) {
+            *last = populated;
+        }
+        Ok(Self {
+            words,
             populated,
             layout,
             is_full,
-        }
+        })
     }
 
     #[inline]

@@ -22,7 +22,6 @@ pub(super) struct Place {
 /// Buffers that pages reuse.
 #[derive(Default)]
 pub(super) struct Scratch {
-    words: Vec<u64>,
     records: Vec<u64>,
     /// For each run the shard, the bit position of its first row in `records`, and that row's shard ordinal.
     runs: Vec<Run>,
@@ -81,12 +80,6 @@ impl Scratch {
     }
 }
 
-/// Zeroed words for rows and what stands behind them.
-fn zeroed(words: &mut Vec<u64>, length: usize) {
-    words.clear();
-    words.resize(length, 0);
-}
-
 /// The source of an OBJECT type: fields, runs of fixed-length fields (offset, bits, first field), variable-length fields.
 pub(super) type ObjectParts<'a, 's> = (
     &'a ObjectSource<'s>,
@@ -110,14 +103,17 @@ pub(super) fn object_page(
         let row_bits = layout.row_bits as usize;
         if row_bits == from_bits {
             let from = (place.first / u64::from(PAGE_ROWS)) as usize * row_bits;
-            let words = &mut scratch.words;
-            words.clear();
-            words.extend(decoder.frame.shards[0].records.range(from, row_bits));
-            words.resize(row_bits, 0);
-            for row in rows(!populated) {
-                clear(words, row as usize * row_bits, row_bits);
-            }
-            return Ok(Page::new(words, populated, 0, false));
+            let records = decoder.frame.shards[0].records.range(from, row_bits);
+            return Page::filled(row_bits, populated, 0, false, |words| {
+                words
+                    .iter_mut()
+                    .zip(records)
+                    .for_each(|(to, word)| *to = word);
+                for row in rows(!populated) {
+                    clear(words, row as usize * row_bits, row_bits);
+                }
+                Ok(row_bits)
+            });
         }
     }
     scratch.load(decoder, place, from_bits);
@@ -125,40 +121,36 @@ pub(super) fn object_page(
     let end_bits = bits::bits(room);
     let layout = decoder.layout(end_bits);
     let row_bits = layout.row_bits as usize;
-    let mut words = std::mem::take(&mut scratch.words);
-    zeroed(&mut words, row_bits + (room as usize).div_ceil(8));
-    let (row_words, byte_words) = words.split_at_mut(row_bits);
-    let bytes: &mut [u8] = bytemuck::cast_slice_mut(byte_words);
-    let target = (layout, &mut *row_words, &mut *bytes);
-    let whole = whole_bytes(source, variable, place, populated, scratch, target)?;
-    let length = match whole {
-        Some(length) => length,
-        None => row_by_row(
-            source,
-            variable,
-            place,
-            populated,
-            scratch,
-            (layout, row_words, bytes),
-        )?,
-    };
-    for &(offset, length, field) in fixed {
-        let to = layout.slots[field].offset as usize;
-        for row in rows(populated & bits::mask(place.rows)) {
-            let from = scratch.at(row, from_bits).1 + offset as usize;
-            let to = row as usize * row_bits + to;
-            if length <= 64 {
-                let value = bits::get(&scratch.records, from, length as u32);
-                bits::or(row_words, to, length as u32, value);
-            } else {
-                copy(&scratch.records, from, row_words, to, length);
+    let words = row_bits + (room as usize).div_ceil(8);
+    let has_ends = !variable.is_empty();
+    Page::filled(words, populated, end_bits, has_ends, |words| {
+        let (row_words, rest) = words.split_at_mut(row_bits);
+        let byte_words = rest.len().min((room as usize).div_ceil(8));
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut rest[..byte_words]);
+        let target = (layout, &mut *row_words, &mut *bytes);
+        let whole = whole_bytes(source, variable, place, populated, scratch, target)?;
+        let length = match whole {
+            Some(length) => length,
+            None => {
+                let target = (layout, &mut *row_words, bytes);
+                row_by_row(source, variable, place, populated, scratch, target)?
+            }
+        };
+        for &(offset, length, field) in fixed {
+            let to = layout.slots[field].offset as usize;
+            for row in rows(populated & bits::mask(place.rows)) {
+                let from = scratch.at(row, from_bits).1 + offset as usize;
+                let to = row as usize * row_bits + to;
+                if length <= 64 {
+                    let value = bits::get(&scratch.records, from, length as u32);
+                    bits::or(row_words, to, length as u32, value);
+                } else {
+                    copy(&scratch.records, from, row_words, to, length);
+                }
             }
         }
-    }
-    words.truncate(row_bits + length.div_ceil(8));
-    let made = Page::new(&mut words, populated, end_bits, !variable.is_empty());
-    scratch.words = words;
-    Ok(made)
+        Ok(row_bits + length.div_ceil(8))
+    })
 }
 
 /// Where a page's variable-length values go: its layout, its rows, its bytes.
@@ -331,55 +323,50 @@ pub(super) fn collection_page(
     let layout = decoder.layout(end_bits);
     let row_bits = layout.row_bits as usize;
     let element_bits = source.element_bits as usize;
-    let mut words = std::mem::take(&mut scratch.words);
-    zeroed(
-        &mut words,
-        row_bits + (room as usize * element_bits).div_ceil(64),
-    );
-    let mut length = 0;
-    // Elements that follow each other in a shard are copied together.
-    let (mut pending, mut pending_from) = (0, 0);
-    let mut pending_shard = 0;
-    let flush = |words: &mut Vec<u64>, shard: usize, from: u64, count: u64, length: u64| {
-        let elements = &decoder.frame.shards[shard].elements;
-        let to = row_bits * 64 + (length - count) as usize * element_bits;
-        elements.copy_to(
-            from * element_bits as u64,
-            words,
-            to,
-            count as usize * element_bits,
-        );
-    };
-    for row in 0..place.rows {
-        let (run, at) = scratch.at(row, from_bits);
-        let shard = scratch.runs[run].shard;
-        let start = scratch.starts[run];
-        let end = bits::get(&scratch.records, at, source.end_width);
-        if end < start || length + (end - start) > room {
-            return Err(source.pointers(shard));
+    let words = row_bits + (room as usize * element_bits).div_ceil(64);
+    Page::filled(words, populated, end_bits, true, |words| {
+        let mut length = 0;
+        // Elements that follow each other in a shard are copied together.
+        let (mut pending, mut pending_from) = (0, 0);
+        let mut pending_shard = 0;
+        let flush = |words: &mut [u64], shard: usize, from: u64, count: u64, length: u64| {
+            let elements = &decoder.frame.shards[shard].elements;
+            let to = row_bits * 64 + (length - count) as usize * element_bits;
+            elements.copy_to(
+                from * element_bits as u64,
+                words,
+                to,
+                count as usize * element_bits,
+            );
+        };
+        for row in 0..place.rows {
+            let (run, at) = scratch.at(row, from_bits);
+            let shard = scratch.runs[run].shard;
+            let start = scratch.starts[run];
+            let end = bits::get(&scratch.records, at, source.end_width);
+            if end < start || length + (end - start) > room {
+                return Err(source.pointers(shard));
+            }
+            scratch.starts[run] = end;
+            if populated >> row & 1 == 0 {
+                continue;
+            }
+            let size_at = at + source.end_width as usize;
+            let size = bits::get(&scratch.records, size_at, source.size_width);
+            source.check_size(shard, size, start, end)?;
+            if shard != pending_shard || pending_from + pending != start {
+                flush(words, pending_shard, pending_from, pending, length);
+                (pending_shard, pending_from, pending) = (shard, start, 0);
+            }
+            pending += end - start;
+            length += end - start;
+            let to = row as usize * row_bits;
+            bits::or(words, to, end_bits, length);
+            bits::or(words, to + end_bits as usize, source.size_width, size);
         }
-        scratch.starts[run] = end;
-        if populated >> row & 1 == 0 {
-            continue;
-        }
-        let size_at = at + source.end_width as usize;
-        let size = bits::get(&scratch.records, size_at, source.size_width);
-        source.check_size(shard, size, start, end)?;
-        if shard != pending_shard || pending_from + pending != start {
-            flush(&mut words, pending_shard, pending_from, pending, length);
-            (pending_shard, pending_from, pending) = (shard, start, 0);
-        }
-        pending += end - start;
-        length += end - start;
-        let to = row as usize * row_bits;
-        bits::or(&mut words, to, end_bits, length);
-        bits::or(&mut words, to + end_bits as usize, source.size_width, size);
-    }
-    flush(&mut words, pending_shard, pending_from, pending, length);
-    words.truncate(row_bits + (length as usize * element_bits).div_ceil(64));
-    let made = Page::new(&mut words, populated, end_bits, true);
-    scratch.words = words;
-    Ok(made)
+        flush(words, pending_shard, pending_from, pending, length);
+        Ok(row_bits + (length as usize * element_bits).div_ceil(64))
+    })
 }
 
 /// Finds where the elements of each run start, and gives the number that they are at most.

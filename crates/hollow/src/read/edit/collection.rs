@@ -1,15 +1,14 @@
 //! Pages of LIST, SET and MAP types.
 
-use super::{Edit, Editor, Scratch};
+use super::{Edit, Edited, Editor, Scratch};
 use crate::codec::bits;
 use crate::error::{Error, Result};
 use crate::read::changed::split;
 use crate::read::layout::{END, Layout, SIZE, Shape};
-use crate::read::page::{PageView, rows};
+use crate::read::page::{Page, PageView, rows};
 use crate::read::source::CollectionSource;
 
 impl<'a> Editor<'a> {
-    /// Fills the scratch words with the new page; gives its layout if that is not the old one.
     pub(super) fn collection(
         &self,
         edit: &Edit<'a>,
@@ -17,7 +16,7 @@ impl<'a> Editor<'a> {
         kept: u64,
         source: &CollectionSource<'_>,
         scratch: &mut Scratch<'a>,
-    ) -> Result<Option<Layout>> {
+    ) -> Result<Edited> {
         let is_list = matches!(*self.state.shape, Shape::List);
         scratch.extents.clear();
         scratch.values.clear();
@@ -71,10 +70,15 @@ impl<'a> Editor<'a> {
         let is_same = kept != 0
             && elements == old.layout.elements
             && old.layout.widths().eq(widths.iter().copied());
-        let other = (!is_same).then(|| Layout::new(&self.state.shape, widths, elements));
-        let layout = other.as_ref().unwrap_or(old.layout);
-        rebuild_collection(edit, &old, kept, source, layout, total as usize, scratch);
-        Ok(other)
+        let layout = (!is_same).then(|| Layout::new(&self.state.shape, widths, elements));
+        let new = layout.as_ref().unwrap_or(old.layout);
+        let bits = total as usize * new.element_bits() as usize;
+        let words = new.row_bits as usize + bits.div_ceil(64);
+        let page = Page::filled(words, kept | edit.added_rows(), 0, true, |words| {
+            rebuild_collection(edit, &old, kept, source, new, scratch, words);
+            Ok(words.len())
+        })?;
+        Ok(Edited { page, layout })
     }
 }
 
@@ -85,14 +89,11 @@ fn rebuild_collection(
     kept: u64,
     source: &CollectionSource<'_>,
     layout: &Layout,
-    total: usize,
-    scratch: &mut Scratch<'_>,
+    scratch: &Scratch<'_>,
+    words: &mut [u64],
 ) {
     let row_bits = layout.row_bits as usize;
     let element_bits = layout.element_bits() as usize;
-    let words = &mut scratch.words;
-    words.clear();
-    words.resize(row_bits + (total * element_bits).div_ceil(64), 0);
     let copy_kept = |words: &mut [u64], from: usize, to: usize, end: usize| {
         let target = row_bits * 64 + (end + from - to) * element_bits;
         if old.layout.elements == layout.elements {

@@ -5,7 +5,7 @@ mod object;
 
 use super::Ordinal;
 use super::apply::Source;
-use super::layout::{Layout, Shape};
+use super::layout::Layout;
 use super::page::{PAGE_ROWS, Page};
 use super::type_state::TypeState;
 use crate::error::Result;
@@ -51,8 +51,6 @@ pub(super) struct Edited {
 /// Buffers that edits reuse.
 #[derive(Default)]
 pub(super) struct Scratch<'a> {
-    words: Vec<u64>,
-    bytes: Vec<u8>,
     /// Fixed-length values of the added rows, field by field; of variable-length ones the null mark.
     values: Vec<u64>,
     variable: Vec<&'a [u8]>,
@@ -111,16 +109,9 @@ impl<'a> Editor<'a> {
                 layout: None,
             });
         }
-        let layout = match (self.source, &*self.state.shape) {
-            (Source::Object(source), Shape::Object(shape)) => {
-                self.object(edit, old, kept, source, shape, scratch)?
-            }
-            (Source::Collection(source), _) => self.collection(edit, old, kept, source, scratch)?,
-            (Source::Object(_), _) => None,
-        };
-        Ok(Edited {
-            page: Page::new(&mut scratch.words, kept | added, 0, has_ends),
-            layout,
-        })
+        match self.source {
+            Source::Object(source) => self.object(edit, old, kept, source, scratch),
+            Source::Collection(source) => self.collection(edit, old, kept, source, scratch),
+        }
     }
 }

@@ -1,24 +1,23 @@
 //! Pages of OBJECT types: patched where the layout stays, else rebuilt value by value.
 
-use super::{Edit, Editor, Scratch};
+use super::{Edit, Edited, Editor, Scratch};
 use crate::codec::bits;
 use crate::error::Result;
 use crate::read::layout::{Layout, ObjectShape, SlotKind};
-use crate::read::page::{PageView, rows};
+use crate::read::page::{Page, PageView, rows};
 use crate::read::snapshot::clear;
 use crate::read::source::ObjectSource;
 
 impl<'a> Editor<'a> {
-    /// Fills the scratch words with the new page; gives its layout if that is not the old one.
     pub(super) fn object(
         &self,
         edit: &Edit<'a>,
         old: PageView<'_>,
         kept: u64,
         source: &ObjectSource<'a>,
-        shape: &ObjectShape,
         scratch: &mut Scratch<'a>,
-    ) -> Result<Option<Layout>> {
+    ) -> Result<Edited> {
+        let shape = source.shape;
         read_added(edit, source, shape, scratch)?;
         let total = kept_bytes(shape, &old, kept)
             + scratch
@@ -38,17 +37,33 @@ impl<'a> Editor<'a> {
         } else {
             self.widened(&old, source, shape, scratch, variable_width)
         };
-        match layout {
-            None => {
-                patch_object(edit, &old, kept, shape, scratch);
-                Ok(None)
+        let layout = layout.map(|widths| Layout::new(&self.state.shape, &widths, [0, 0]));
+        let row_bits = layout.as_ref().unwrap_or(old.layout).row_bits as usize;
+        let words = row_bits + total.div_ceil(8);
+        let populated = kept | edit.added_rows();
+        let page = Page::filled(words, populated, 0, self.state.shape.has_ends(), |words| {
+            let (row_words, rest) = words.split_at_mut(row_bits);
+            let mut bytes = Bytes {
+                target: bytemuck::cast_slice_mut(rest),
+                length: 0,
+            };
+            match &layout {
+                None => patch_object(edit, &old, kept, shape, scratch, row_words, &mut bytes),
+                Some(layout) => {
+                    rebuild_object(
+                        edit,
+                        &old,
+                        kept,
+                        (shape, layout),
+                        scratch,
+                        row_words,
+                        &mut bytes,
+                    );
+                }
             }
-            Some(widths) => {
-                let layout = Layout::new(&self.state.shape, &widths, [0, 0]);
-                rebuild_object(edit, &old, kept, shape, &layout, total, scratch);
-                Ok(Some(layout))
-            }
-        }
+            Ok(row_bits + bytes.length.div_ceil(8))
+        })?;
+        Ok(Edited { page, layout })
     }
 
     /// Widths of a wider layout if the added values do not fit the page's.
@@ -93,6 +108,20 @@ impl<'a> Editor<'a> {
             }
         }
         Some(widths)
+    }
+}
+
+/// The variable-length bytes of a page that is being made.
+struct Bytes<'t> {
+    target: &'t mut [u8],
+    length: usize,
+}
+
+impl Bytes<'_> {
+    fn extend(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        self.target[self.length..end].copy_from_slice(bytes);
+        self.length = end;
     }
 }
 
@@ -141,17 +170,17 @@ fn write_added(
     shape: &ObjectShape,
     layout: &Layout,
     row_words: &mut [u64],
-    scratch: (&[u64], &[&[u8]]),
-    bytes: &mut Vec<u8>,
+    scratch: &Scratch<'_>,
+    bytes: &mut Bytes<'_>,
 ) {
     let fields = shape.kinds.len();
-    let values = &scratch.0[index * fields..][..fields];
-    let mut variable = scratch.1[index * shape.variable.len()..].iter();
+    let values = &scratch.values[index * fields..][..fields];
+    let mut variable = scratch.variable[index * shape.variable.len()..].iter();
     for (&value, slot) in values.iter().zip(&layout.slots) {
         let stored = match slot.kind {
             SlotKind::Variable(_) => {
-                bytes.extend_from_slice(variable.next().copied().unwrap_or_default());
-                bytes.len() as u64 | value << (slot.width - 1)
+                bytes.extend(variable.next().copied().unwrap_or_default());
+                bytes.length as u64 | value << (slot.width - 1)
             }
             _ => value,
         };
@@ -167,15 +196,13 @@ fn patch_object(
     old: &PageView<'_>,
     kept: u64,
     shape: &ObjectShape,
-    scratch: &mut Scratch<'_>,
+    scratch: &Scratch<'_>,
+    words: &mut [u64],
+    bytes: &mut Bytes<'_>,
 ) {
     let layout = old.layout;
     let row_bits = layout.row_bits as usize;
-    let words = &mut scratch.words;
-    words.clear();
-    words.extend_from_slice(&old.words[..row_bits]);
-    let bytes = &mut scratch.bytes;
-    bytes.clear();
+    words.copy_from_slice(&old.words[..row_bits]);
     let last = shape.variable.last().map(|&field| field as usize);
     let old_bytes = old.variable_bytes();
     let old_total = old.variable_total(last, true);
@@ -207,15 +234,14 @@ fn patch_object(
             layout,
             shape,
             next_kept & before,
-            bytes.len().wrapping_sub(from),
+            bytes.length.wrapping_sub(from),
         );
         next_kept &= !before;
-        bytes.extend_from_slice(&old_bytes[from..start]);
+        bytes.extend(&old_bytes[from..start]);
         from = end;
         clear(words, row as usize * row_bits, row_bits);
         if added >> row & 1 != 0 {
-            let values = (scratch.values.as_slice(), scratch.variable.as_slice());
-            write_added(index, row, shape, layout, words, values, bytes);
+            write_added(index, row, shape, layout, words, scratch, bytes);
             index += 1;
         }
     }
@@ -224,10 +250,9 @@ fn patch_object(
         layout,
         shape,
         next_kept,
-        bytes.len().wrapping_sub(from),
+        bytes.length.wrapping_sub(from),
     );
-    bytes.extend_from_slice(&old_bytes[from..old_total]);
-    append_bytes(words, bytes);
+    bytes.extend(&old_bytes[from..old_total]);
 }
 
 /// Adds `difference` to the end offsets of `which` rows.
@@ -252,34 +277,20 @@ fn shift_ends(
     }
 }
 
-fn append_bytes(words: &mut Vec<u64>, bytes: &[u8]) {
-    let rows = words.len();
-    words.resize(rows + bytes.len().div_ceil(8), 0);
-    let target: &mut [u8] = bytemuck::cast_slice_mut(&mut words[rows..]);
-    target[..bytes.len()].copy_from_slice(bytes);
-}
-
 /// Rebuilds a page in another layout, value by value.
 fn rebuild_object(
     edit: &Edit<'_>,
     old: &PageView<'_>,
     kept: u64,
-    shape: &ObjectShape,
-    layout: &Layout,
-    total: usize,
-    scratch: &mut Scratch<'_>,
+    (shape, layout): (&ObjectShape, &Layout),
+    scratch: &Scratch<'_>,
+    words: &mut [u64],
+    bytes: &mut Bytes<'_>,
 ) {
-    let words = &mut scratch.words;
-    words.clear();
-    words.resize(layout.row_bits as usize, 0);
-    let bytes = &mut scratch.bytes;
-    bytes.clear();
-    bytes.reserve(total);
     let mut index = 0;
     for row in rows(kept | edit.added_rows()) {
         if kept >> row & 1 == 0 {
-            let values = (scratch.values.as_slice(), scratch.variable.as_slice());
-            write_added(index, row, shape, layout, words, values, bytes);
+            write_added(index, row, shape, layout, words, scratch, bytes);
             index += 1;
             continue;
         }
@@ -287,8 +298,8 @@ fn rebuild_object(
             let stored = match slot.kind {
                 SlotKind::Variable(_) => {
                     let value = old.variable(shape, row, field);
-                    bytes.extend_from_slice(value.unwrap_or_default());
-                    bytes.len() as u64 | u64::from(value.is_none()) << (slot.width - 1)
+                    bytes.extend(value.unwrap_or_default());
+                    bytes.length as u64 | u64::from(value.is_none()) << (slot.width - 1)
                 }
                 SlotKind::Number(_) => {
                     let stored = old.slot(row, field);
@@ -305,5 +316,4 @@ fn rebuild_object(
             bits::or(words, at, u32::from(slot.width), stored);
         }
     }
-    append_bytes(words, bytes);
 }
