@@ -7,7 +7,7 @@ CARGO := scripts/cargo
 GREENLIGHT := $(CARGO_TARGET_DIR)/debug/greenlight
 DIR ?= data
 
-.PHONY: demo test test-real build lint bench-hollow bench-ingest help
+.PHONY: demo test test-real build lint sanitize fuzz bench-hollow bench-ingest help
 
 help: ## What this Makefile can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -28,6 +28,13 @@ test-real: ## Every test that needs a real Kafka, S3, schema registry or Postgre
 lint: ## Formatting and Clippy, as CI runs them
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+sanitize: ## The tests of the modules that have unsafe code, under AddressSanitizer (nightly toolchain)
+	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sanitize RUSTFLAGS=-Zsanitizer=address \
+		cargo +nightly test -p hollow --lib --target x86_64-unknown-linux-gnu index
+
+fuzz: ## Every fuzz target of the dataset engine, SECONDS=200 each (nightly toolchain and cargo-fuzz)
+	@scripts/fuzz $(SECONDS)
 
 bench-hollow: ## The dataset engine beside Java Hollow, in one run; writes out/bench/hollow.tsv
 	@benches/hollow/run
