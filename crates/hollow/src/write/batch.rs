@@ -145,7 +145,10 @@ impl RecordBatch {
                 short = Some(&mut slot.2);
             } else {
                 let place = recent_slot(record);
-                if let Some(ordinal) = writer.cycle.shared.find(place, record) {
+                if let Some(ordinal) = writer.shared.find(place, record) {
+                    if is_total {
+                        writer.see(ordinal);
+                    }
                     ordinals[at] = ordinal;
                     before = ordinal;
                     continue;

@@ -38,8 +38,19 @@ impl WriteState {
             return self.add_evolved(ty, record);
         }
         let writer = &mut self.types[ty.at()];
+        let place = writer.is_shared(record).then(|| recent_slot(record));
+        let known = place.and_then(|place| writer.shared.find(place, record));
+        if let Some(ordinal) = known {
+            if is_total {
+                writer.see(ordinal);
+            }
+            return Ok(ordinal);
+        }
         let hash = hash_bytes(record);
         if let Some(ordinal) = writer.lookup(hash, record, &mut self.scratch) {
+            if let Some(place) = place {
+                writer.shared.insert(place, record, ordinal);
+            }
             if is_total {
                 writer.see(ordinal);
             }
@@ -80,7 +91,7 @@ impl WriteState {
                 None => self.stage(ty, hash, record)?,
             };
         }
-        let shared = &mut self.types[ty.at()].cycle.shared;
+        let shared = &mut self.types[ty.at()].shared;
         for index in probed.repeated {
             let record = batch.record(index);
             shared.insert(recent_slot(record), record, ordinals[start + index]);

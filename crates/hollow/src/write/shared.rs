@@ -1,9 +1,10 @@
-//! Records that many others refer to, as they were met in the batches of a cycle.
+//! Records that many others refer to, as they were met last.
 //!
 //! A set of a hundred countries stands in a hundred thousand windows, and each of them adds it anew. Comparing its bytes
 //! with those of the last time costs a tenth of hashing it and comparing it with its row, element by element.
 
 use crate::Ordinal;
+use hashbrown::HashSet;
 
 /// Places for records; two of one place take turns.
 const SLOTS: usize = 4096;
@@ -12,7 +13,7 @@ const BYTES_MAX: usize = 1 << 20;
 /// A record of more bytes is not worth its room.
 const RECORD_MAX: usize = 1 << 12;
 
-/// Some records of a type with their ordinals, which the open cycle has looked up or staged already.
+/// Some records of a type with their ordinals: of the committed state, or staged.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     slots: Vec<Slot>,
@@ -53,6 +54,19 @@ impl Shared {
         self.bytes.extend_from_slice(record);
     }
 
+    /// Forgets the records of some ordinals.
+    pub(super) fn forget(&mut self, ordinals: &[Ordinal]) {
+        if self.slots.is_empty() || ordinals.is_empty() {
+            return;
+        }
+        let gone: HashSet<Ordinal> = ordinals.iter().copied().collect();
+        for slot in &mut self.slots {
+            if gone.contains(&slot.ordinal) {
+                *slot = Slot::default();
+            }
+        }
+    }
+
     /// Forgets all.
     pub(super) fn clear(&mut self) {
         self.slots.clear();
@@ -76,6 +90,18 @@ mod tests {
                 prop_assert_eq!(found.is_some(), !record.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn forgets_what_is_gone() {
+        let mut shared = Shared::default();
+        shared.insert(1, b"one", 1);
+        shared.insert(2, b"two", 2);
+        shared.forget(&[1, 7]);
+        assert_eq!(
+            (shared.find(1, b"one"), shared.find(2, b"two")),
+            (None, Some(2))
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::links::{Links, Path};
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
 use super::sealed::Sealed;
+use super::shared::Shared;
 use super::stats::TypeStats;
 use super::table::OrdinalTable;
 use super::types::{TypeCycle, TypeWriter};
@@ -325,6 +326,7 @@ fn new_type(
         key,
         hash_key,
         table: OrdinalTable::default(),
+        shared: Shared::default(),
         keys: OrdinalTable::default(),
         ordinals: OrdinalAllocator::new(options.ordinals, options.partitioned),
         stats: TypeStats::new(schema),

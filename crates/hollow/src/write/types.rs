@@ -34,6 +34,8 @@ pub(super) struct TypeWriter {
     pub(super) hash_key: Option<(usize, Vec<Path>)>,
     /// Content → ordinal, of the committed state's records and the staged ones.
     pub(super) table: OrdinalTable,
+    /// Some of the records in `table` that others share.
+    pub(super) shared: Shared,
     /// Primary key → ordinal, likewise.
     pub(super) keys: OrdinalTable,
     pub(super) ordinals: OrdinalAllocator,
@@ -52,8 +54,6 @@ pub(super) struct TypeWriter {
 #[derive(Debug, Default)]
 pub(super) struct TypeCycle {
     pub(super) staged: Staged,
-    /// Records that batches repeat.
-    pub(super) shared: Shared,
     /// Hash of the primary key of each staged record, in order of adding.
     pub(super) staged_keys: Vec<u32>,
     /// In a total cycle: a bit for each committed record that was added again.
@@ -147,6 +147,12 @@ impl TypeWriter {
                 (None, None) => false,
             }
         }))
+    }
+
+    /// Whether a record is one to remember: comparing it with its row is slow.
+    #[inline]
+    pub(super) fn is_shared(&self, record: &[u8]) -> bool {
+        record.len() > 8 && matches!(*self.schema, Schema::Set(_) | Schema::Map(_))
     }
 
     /// Takes a record in that is in neither the committed state nor the cycle.
@@ -332,6 +338,7 @@ impl TypeWriter {
                 freed.push(cycle.staged.ordinal(index));
             }
         }
+        self.shared.forget(&freed);
         if let Some(layout) = &cycle.layout {
             self.shard_count = Some(layout.shards.count);
         }
@@ -358,6 +365,9 @@ impl TypeWriter {
         }
         for index in 0..cycle.staged.len() {
             self.forget(&cycle, index);
+        }
+        if cycle.staged.len() > 0 {
+            self.shared.clear();
         }
         self.ordinals.rollback();
         cycle.clear();
@@ -387,7 +397,6 @@ impl TypeCycle {
     /// Empties everything but keeps buffers of moderate size, so that small cycles do not allocate.
     fn clear(&mut self) {
         self.staged.clear();
-        self.shared.clear();
         self.staged_keys.clear();
         self.seen = Vec::new();
         self.marks.clear();
