@@ -161,6 +161,7 @@ fn compare(row: &Row, videos: usize, ours: &mut Ours, peer: &mut Peer) -> Result
         .div_ceil(if videos >= 1_000_000 { 3 } else { 1 });
     for run in 0..warm_ups + RUNS {
         let theirs = peer.run(&peer_command)?;
+        peer.rest();
         let our = ours.run(&our_command)?;
         if row.same_check && our.check != theirs.check {
             return Err(Error::Differ {

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use crate::{Error, Measured, Result};
 
@@ -62,6 +63,30 @@ impl Peer {
             input: Some(input),
             output: BufReader::new(output),
         })
+    }
+
+    /// Waits until the JVM's collector and compiler have come to rest, so that they do not run beside what is measured
+    /// next; two seconds at most. Where the system does not say, it does not wait.
+    pub fn rest(&self) {
+        const STEP: Duration = Duration::from_millis(20);
+        let mut before = self.ticks();
+        for _ in 0..100 {
+            std::thread::sleep(STEP);
+            let now = self.ticks();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+
+    /// Time that the JVM has run, in ticks of the system.
+    fn ticks(&self) -> Option<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        // The name, in parentheses, may hold spaces; user and system time are the 12th and 13th values behind it.
+        let (_, values) = stat.rsplit_once(')')?;
+        let times = values.split_whitespace().skip(11).take(2);
+        Some(times.filter_map(|time| time.parse::<u64>().ok()).sum())
     }
 
     /// Runs a command once.
