@@ -67,6 +67,11 @@ impl Role {
         }
     }
 
+    /// Where it serves its pages.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }

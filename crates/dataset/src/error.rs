@@ -10,7 +10,7 @@ use crate::Step;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of somebody's own, out of a closure that was passed in.
-pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Why publishing or subscribing failed.
 #[derive(Debug, thiserror::Error)]
@@ -150,6 +150,70 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// Inputs of an application without any announced state. An input that was never published never counts as empty.
+    #[error("not evaluated: no state is announced of {}", names(.datasets))]
+    NoInputs {
+        /// Which inputs.
+        datasets: Vec<DatasetName>,
+    },
+    /// An input of an application could not be brought to a version.
+    #[error("bring {dataset} to a version")]
+    Input {
+        /// The input.
+        dataset: DatasetName,
+        /// The subscriber's error.
+        #[source]
+        source: Box<Error>,
+    },
+    /// The application that decides an output failed.
+    #[error("evaluate")]
+    Application(#[source] BoxError),
+    /// A name that is no dataset's.
+    #[error("`{name}` is no dataset's name")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// There is no output to follow yet.
+    #[error("not evaluated: {dataset}, which is to be followed, has no announced state")]
+    NothingToFollow {
+        /// The output.
+        dataset: DatasetName,
+    },
+    /// Nothing was announced yet at an instant.
+    #[error("nothing of {dataset} was announced yet at {at_ms} ms")]
+    NothingThen {
+        /// The output.
+        dataset: DatasetName,
+        /// The instant, in milliseconds since 1970 UTC.
+        at_ms: i64,
+    },
+    /// The output followed rests on an earlier instant than the follower's own newest one, which must not go back.
+    #[error(
+        "not evaluated: version {version} of {dataset} was evaluated at {now_ms} ms, but {output} has a state of {floor_ms} ms already; follow into another output"
+    )]
+    Behind {
+        /// What is followed.
+        dataset: DatasetName,
+        /// Its version.
+        version: Version,
+        /// Its `now`, in milliseconds since 1970 UTC.
+        now_ms: i64,
+        /// The follower's output.
+        output: DatasetName,
+        /// The instant of its newest state.
+        floor_ms: i64,
+    },
+    /// A state of an output does not say what it was made of.
+    #[error("version {version} of {dataset} has no usable tag {tag}")]
+    Tag {
+        /// The output.
+        dataset: DatasetName,
+        /// The version.
+        version: Version,
+        /// The header tag.
+        tag: String,
+    },
     /// A hook stopped the cycle (in tests).
     #[error("{dataset}: stopped after {step:?}")]
     Aborted {
@@ -165,4 +229,34 @@ impl Error {
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::Lost { .. })
     }
+
+    pub(crate) fn input(dataset: &DatasetName, source: Self) -> Self {
+        Self::Input {
+            dataset: dataset.clone(),
+            source: Box::new(source),
+        }
+    }
+
+    pub(crate) fn registry(dataset: &DatasetName, source: registry::Error) -> Self {
+        Self::Registry {
+            dataset: dataset.clone(),
+            source: Box::new(source),
+        }
+    }
+}
+
+fn names(datasets: &[DatasetName]) -> String {
+    let names: Vec<&str> = datasets.iter().map(DatasetName::name).collect();
+    names.join(", ")
+}
+
+/// An error with what caused it, on one line.
+pub(crate) fn reasons(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
 }

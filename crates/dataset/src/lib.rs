@@ -1,4 +1,4 @@
-//! Publisher and subscriber of one dataset.
+//! Publisher and subscriber of one dataset, and the evaluation of one from others.
 //!
 //! A dataset has one producer and any number of readers, and they meet only in a blob store (what the states are) and in
 //! the registry (which of them count). This crate is the discipline between the two:
@@ -9,6 +9,7 @@
 //! * [`Standby`] waits until the producer of a dataset is silent, and then it is its turn.
 //! * [`Subscriber`] holds one version in memory, whole, and swaps it for the next atomically: along deltas, back along
 //!   reverse deltas, by snapshot across a chain break. Key indexes are kept up with it.
+//! * [`evaluate`] decides one dataset from others, cycle by cycle, and again: following, past instants, replays.
 //!
 //! What the records mean is the business of those who call: changes come in through a closure over a
 //! [`WriteState`](hollow::write::WriteState), and time is always an argument.
@@ -16,6 +17,7 @@
 mod announcement;
 mod chain;
 mod error;
+pub mod evaluate;
 mod names;
 mod ownership;
 mod publish;
@@ -25,7 +27,7 @@ mod tags;
 
 pub use announcement::project_announcement;
 pub use chain::load_state;
-pub use error::{Error, Result};
+pub use error::{BoxError, Error, Result};
 pub use names::{
     ANNOUNCED_NAME, blob_key, candidate_prefix, delta_name, reverse_delta_name, snapshot_name,
     versions_in_snapshot_names,

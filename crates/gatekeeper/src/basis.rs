@@ -1,41 +1,61 @@
 //! What a verdict rests on: one version of each input, an instant, and the rules.
 //!
-//! Every state of `liveness` says in its header tags what it was made of; a confirmation says the
-//! same of a later cycle with an equal result. With a basis, any past cycle can be evaluated again.
+//! It is the basis that every evaluated output has ([`dataset::evaluate::Basis`]), with the inputs by their kind and the
+//! application's own tags read: the rules and the revision of the code.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use blobstore::BlobStore;
+use dataset::evaluate;
 use dataset::{DatasetName, Version};
 use liveness::Configuration;
+use registry::Registry;
+
+pub use dataset::evaluate::Followed;
 
 use crate::input::Input;
 use crate::{Error, Result};
 
 /// The names of the header tags of `liveness`.
 pub mod tag {
-    /// The version of an input: this, then the input's name.
-    pub const INPUT_PREFIX: &str = "greenlight.input.";
-    /// The cycle's `now`, in milliseconds since 1970 UTC.
-    pub const NOW: &str = "greenlight.now";
+    pub use dataset::evaluate::tag::*;
+
     /// The fingerprint of the rules, 32 hex digits.
     pub const RULES_FINGERPRINT: &str = "greenlight.rules.fingerprint";
     /// The whole configuration of the rules, as JSON.
     pub const RULES: &str = "greenlight.rules";
     /// The revision of the code.
     pub const CODE: &str = "greenlight.code";
-    /// The `liveness` that was followed; absent where inputs and `now` were chosen by the cycle itself.
-    pub const FOLLOWED_DATASET: &str = "greenlight.followed.dataset";
-    /// Its version.
-    pub const FOLLOWED_VERSION: &str = "greenlight.followed.version";
 }
 
-/// The output whose inputs and `now` a follower used.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
-pub struct Followed {
-    /// The dataset: `prod/liveness`.
-    pub dataset: DatasetName,
-    /// Its version.
-    pub version: Version,
+/// What `liveness` says of itself beside inputs and instant.
+pub(crate) struct Rules {
+    pub(crate) configuration: Configuration,
+    pub(crate) fingerprint: String,
+    pub(crate) code_revision: String,
+}
+
+impl Rules {
+    pub(crate) fn to_tags(&self) -> BTreeMap<String, String> {
+        let rules = serde_json::to_string(&self.configuration).unwrap_or_default();
+        BTreeMap::from([
+            (tag::RULES_FINGERPRINT.to_owned(), self.fingerprint.clone()),
+            (tag::RULES.to_owned(), rules),
+            (tag::CODE.to_owned(), self.code_revision.clone()),
+        ])
+    }
+
+    /// What the tags say, or the first that is missing or not to be read.
+    pub(crate) fn from_tags(tags: &BTreeMap<String, String>) -> Result<Self, String> {
+        let text = |tag: &str| tags.get(tag).ok_or_else(|| tag.to_owned());
+        let rules = serde_json::from_str(text(tag::RULES)?);
+        Ok(Self {
+            configuration: rules.map_err(|_| tag::RULES.to_owned())?,
+            fingerprint: text(tag::RULES_FINGERPRINT)?.clone(),
+            code_revision: text(tag::CODE)?.clone(),
+        })
+    }
 }
 
 /// What a cycle's verdicts rest on.
@@ -56,23 +76,24 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// The basis as header tags.
-    pub fn to_tags(&self) -> BTreeMap<String, String> {
-        let mut tags = BTreeMap::new();
-        for (input, version) in &self.inputs {
-            let name = format!("{}{input}", tag::INPUT_PREFIX);
-            tags.insert(name, version.to_string());
-        }
-        let rules = serde_json::to_string(&self.configuration).unwrap_or_default();
-        tags.insert(tag::NOW.to_owned(), self.now_ms.to_string());
-        tags.insert(tag::RULES_FINGERPRINT.to_owned(), self.fingerprint.clone());
-        tags.insert(tag::RULES.to_owned(), rules);
-        tags.insert(tag::CODE.to_owned(), self.code_revision.clone());
-        if let Some(Followed { dataset, version }) = &self.followed {
-            tags.insert(tag::FOLLOWED_DATASET.to_owned(), dataset.to_string());
-            tags.insert(tag::FOLLOWED_VERSION.to_owned(), version.to_string());
-        }
-        tags
+    /// The basis of a version of `liveness`.
+    ///
+    /// # Errors
+    /// [`Error::Tag`] names the first tag of the rules that is missing or not to be read.
+    pub fn new(version: Version, basis: evaluate::Basis) -> Result<Self> {
+        let rules = Rules::from_tags(&basis.application);
+        let rules = rules.map_err(|tag| Error::Tag { version, tag })?;
+        let inputs = basis.inputs.into_iter();
+        Ok(Self {
+            inputs: inputs
+                .filter_map(|(name, version)| Some((Input::from_name(&name)?, version)))
+                .collect(),
+            now_ms: basis.now_ms,
+            configuration: rules.configuration,
+            fingerprint: rules.fingerprint,
+            code_revision: rules.code_revision,
+            followed: basis.followed,
+        })
     }
 
     /// The basis in the header tags of a version of `liveness`.
@@ -80,47 +101,47 @@ impl Basis {
     /// # Errors
     /// [`Error::Tag`] names the first tag that is missing or not to be read.
     pub fn from_tags(version: Version, tags: &BTreeMap<String, String>) -> Result<Self> {
-        let unusable = |tag: &str| Error::Tag {
-            version,
-            tag: tag.to_owned(),
-        };
-        let text = |tag: &str| tags.get(tag).ok_or_else(|| unusable(tag));
-        let mut inputs = BTreeMap::new();
-        for input in Input::ALL {
-            let name = format!("{}{input}", tag::INPUT_PREFIX);
-            let version = text(&name)?.parse().map_err(|_| unusable(&name))?;
-            inputs.insert(input, version);
-        }
-        let rules = serde_json::from_str(text(tag::RULES)?);
-        let followed = match tags.get(tag::FOLLOWED_DATASET) {
-            None => None,
-            Some(dataset) => Some(Followed {
-                dataset: dataset
-                    .parse()
-                    .map_err(|_| unusable(tag::FOLLOWED_DATASET))?,
-                version: text(tag::FOLLOWED_VERSION)?
-                    .parse()
-                    .map_err(|_| unusable(tag::FOLLOWED_VERSION))?,
-            }),
-        };
-        Ok(Self {
-            inputs,
-            now_ms: text(tag::NOW)?.parse().map_err(|_| unusable(tag::NOW))?,
-            configuration: rules.map_err(|_| unusable(tag::RULES))?,
-            fingerprint: text(tag::RULES_FINGERPRINT)?.clone(),
-            code_revision: text(tag::CODE)?.clone(),
-            followed,
-        })
+        let basis = evaluate::Basis::from_tags(tags, names());
+        Self::new(version, basis.map_err(|tag| Error::Tag { version, tag })?)
     }
 
-    /// The environment of the inputs of an output with this basis: that of what was followed, else
-    /// the output's own.
-    pub fn environment<'a>(&'a self, output: &'a DatasetName) -> &'a str {
-        let followed = self.followed.as_ref();
-        followed
-            .map_or(output, |followed| &followed.dataset)
-            .environment()
+    /// The newest announced version of an output, whatever is pinned, and what it or its newest confirmation rests on. Loads
+    /// header tags alone.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] where nothing is announced or loading fails, [`Error::Tag`].
+    pub fn newest(
+        output: &DatasetName,
+        store: &Arc<dyn BlobStore>,
+        registry: &Arc<dyn Registry>,
+    ) -> Result<(Version, Self)> {
+        let (version, basis) = evaluate::Basis::newest(output, names(), store, registry)?;
+        Ok((version, Self::new(version, basis)?))
     }
+
+    /// What a version of an output rests on. Loads header tags alone.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`] where there is no such version, [`Error::Tag`].
+    pub fn of_version(
+        output: &DatasetName,
+        version: Version,
+        store: &Arc<dyn BlobStore>,
+        registry: &Arc<dyn Registry>,
+    ) -> Result<Self> {
+        let basis = evaluate::Basis::of_version(output, version, names(), store, registry)?;
+        Self::new(version, basis)
+    }
+
+    /// The environment of the inputs of an output with this basis.
+    pub fn environment<'a>(&'a self, output: &'a DatasetName) -> &'a str {
+        Followed::environment(self.followed.as_ref(), output)
+    }
+}
+
+/// The names of the inputs.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    Input::ALL.into_iter().map(Input::name)
 }
 
 #[cfg(test)]
@@ -128,35 +149,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_basis_survives_its_tags() {
+    fn the_rules_survive_their_tags() {
         let configuration = Configuration::default().complete().unwrap();
-        let basis = Basis {
-            inputs: Input::ALL.into_iter().zip((1..).map(Version)).collect(),
-            now_ms: 1_615_161_600_000,
+        let rules = Rules {
             fingerprint: configuration.fingerprint().unwrap(),
-            configuration,
+            configuration: configuration.clone(),
             code_revision: "0.1.0".to_owned(),
+        };
+        let inputs = names().map(str::to_owned).zip((1..).map(Version));
+        let basis = evaluate::Basis {
+            inputs: inputs.collect(),
+            now_ms: 1_615_161_600_000,
             followed: None,
+            application: rules.to_tags(),
         };
-        let following = Basis {
-            followed: Some(Followed {
-                dataset: "prod/liveness".parse().unwrap(),
-                version: Version(7),
-            }),
-            ..basis.clone()
-        };
-        for basis in [&basis, &following] {
-            assert_eq!(
-                &Basis::from_tags(Version(9), &basis.to_tags()).unwrap(),
-                basis
-            );
-        }
         let mut tags = basis.to_tags();
-        tags.remove("greenlight.input.holds");
+        let read = Basis::from_tags(Version(9), &tags).unwrap();
+        assert_eq!(read.inputs[&Input::Holds], Version(9));
+        assert_eq!((read.now_ms, read.followed), (basis.now_ms, None));
+        assert_eq!(read.configuration, configuration);
+        assert_eq!(read.fingerprint, rules.fingerprint);
+        assert_eq!(read.code_revision, rules.code_revision);
+        tags.remove("greenlight.rules");
         let error = Basis::from_tags(Version(9), &tags).unwrap_err().to_string();
         assert_eq!(
             error,
-            "version 9 of liveness has no usable tag greenlight.input.holds"
+            "version 9 of liveness has no usable tag greenlight.rules"
         );
     }
 }

@@ -8,22 +8,9 @@ use crate::input::Input;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Inputs without any announced state: an empty `holds` that was never published must not put
-    /// titles live, so nothing is evaluated.
-    #[error("not evaluated: no state is announced of {}", names(.inputs))]
-    NotAnnounced {
-        /// Which inputs.
-        inputs: Vec<Input>,
-    },
-    /// An input could not be brought to a version.
-    #[error("bring {input} to a version")]
-    Refresh {
-        /// The input.
-        input: Input,
-        /// The subscriber's error.
-        #[source]
-        source: Box<dataset::Error>,
-    },
+    /// Inputs or outputs could not be read or published, or are not there yet.
+    #[error(transparent)]
+    Dataset(Box<dataset::Error>),
     /// An input's schema lacks what its facts are read from.
     #[error("{input} has no {what} to read facts from")]
     Schema {
@@ -35,36 +22,9 @@ pub enum Error {
     /// The rules refuse a configuration or a question.
     #[error(transparent)]
     Rules(#[from] liveness::Error),
-    /// Publishing failed.
-    #[error("publish liveness")]
-    Publish(#[source] Box<dataset::Error>),
-    /// A version of `liveness` could not be loaded.
-    #[error("load liveness")]
-    Liveness(#[source] Box<dataset::Error>),
-    /// A state of `liveness` could not be read or made.
-    #[error("make a state of liveness")]
+    /// A record could not be made into a state.
+    #[error("make a state of a record")]
     Output(#[source] Box<hollow::Error>),
-    /// A blob of `liveness` could not be written to memory.
-    #[error("write a blob of liveness")]
-    Write(#[source] std::io::Error),
-    /// A blob of `liveness` could not be read.
-    #[error("read a blob of liveness")]
-    Store(#[source] blobstore::Error),
-    /// The registry could not be asked.
-    #[error("ask the registry")]
-    Registry(#[source] Box<registry::Error>),
-    /// A name that is no dataset's.
-    #[error("`{name}` is no dataset's name")]
-    Name {
-        /// The name.
-        name: String,
-    },
-    /// There is no output to follow yet.
-    #[error("not evaluated: {dataset}, which is to be followed, has no announced state")]
-    NothingToFollow {
-        /// What was to be followed.
-        dataset: DatasetName,
-    },
     /// Nothing was announced yet at an instant.
     #[error("nothing of {dataset} was announced yet at {}", liveness::Instant(*.at_ms))]
     NothingThen {
@@ -73,6 +33,9 @@ pub enum Error {
         /// The instant, in milliseconds since 1970 UTC.
         at_ms: i64,
     },
+    /// A running gatekeeper was asked before its first cycle ended.
+    #[error("nothing is evaluated yet")]
+    NothingYet,
     /// A record to evaluate with instead of the published one has another key than it stands for.
     #[error("the record given for {input} {key} has another key")]
     Replacement {
@@ -81,24 +44,7 @@ pub enum Error {
         /// The key that it was given for.
         key: String,
     },
-    /// The output followed rests on an earlier instant than the follower's own newest one, which
-    /// must not go back.
-    #[error(
-        "not evaluated: version {version} of {dataset} was evaluated at {now_ms} ms, but {output} has a state of {floor_ms} ms already; follow into another output"
-    )]
-    Behind {
-        /// What is followed.
-        dataset: DatasetName,
-        /// Its version.
-        version: Version,
-        /// Its `now`, in milliseconds since 1970 UTC.
-        now_ms: i64,
-        /// The follower's output.
-        output: DatasetName,
-        /// The instant of its newest state.
-        floor_ms: i64,
-    },
-    /// A state of `liveness` does not say what it was made of.
+    /// A state of `liveness` does not say by which rules it was decided.
     #[error("version {version} of liveness has no usable tag {tag}")]
     Tag {
         /// The version.
@@ -111,56 +57,49 @@ pub enum Error {
 impl Error {
     /// Whether another gatekeeper has taken over: this one must stop.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Publish(error) if error.is_lost())
-    }
-}
-
-impl Error {
-    pub(crate) fn publish(source: dataset::Error) -> Self {
-        Self::Publish(Box::new(source))
+        matches!(self, Self::Dataset(error) if error.is_lost())
     }
 
-    pub(crate) fn liveness(source: dataset::Error) -> Self {
-        Self::Liveness(Box::new(source))
+    /// Whether inputs without any announced state stop the evaluation, and which: an empty `holds` that was never published
+    /// must not put titles live.
+    pub fn missing(&self) -> Option<&[DatasetName]> {
+        match self {
+            Self::Dataset(error) => match &**error {
+                dataset::Error::NoInputs { datasets } => Some(datasets),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
-    pub(crate) fn registry(source: registry::Error) -> Self {
-        Self::Registry(Box::new(source))
+    /// Whether there is nothing to follow yet.
+    pub fn is_nothing_to_follow(&self) -> bool {
+        matches!(self, Self::Dataset(error) if matches!(**error, dataset::Error::NothingToFollow { .. }))
+    }
+
+    /// Whether it is over once inputs, or what is followed, are announced.
+    pub fn is_waiting(&self) -> bool {
+        self.missing().is_some() || self.is_nothing_to_follow()
     }
 
     pub(crate) fn output(source: hollow::Error) -> Self {
         Self::Output(Box::new(source))
     }
+}
 
-    pub(crate) fn write(source: std::io::Error) -> Self {
-        Self::Write(source)
-    }
-
-    pub(crate) fn store(source: blobstore::Error) -> Self {
-        Self::Store(source)
-    }
-
-    pub(crate) fn refresh(input: Input, source: dataset::Error) -> Self {
-        let source = Box::new(source);
-        Self::Refresh { input, source }
+impl From<dataset::Error> for Error {
+    /// What this crate said to the evaluation comes back as it was said.
+    fn from(error: dataset::Error) -> Self {
+        match error {
+            dataset::Error::Application(source) => match source.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(source) => Self::Dataset(Box::new(dataset::Error::Application(source))),
+            },
+            dataset::Error::NothingThen { dataset, at_ms } => Self::NothingThen { dataset, at_ms },
+            other => Self::Dataset(Box::new(other)),
+        }
     }
 }
 
 /// What the gatekeeper answers.
-pub type Result<T> = std::result::Result<T, Error>;
-
-fn names(inputs: &[Input]) -> String {
-    let names: Vec<&str> = inputs.iter().map(|input| input.name()).collect();
-    names.join(", ")
-}
-
-/// An error with what caused it.
-pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text += &format!(": {error}");
-        source = error.source();
-    }
-    text
-}
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,4 +1,4 @@
-//! Evaluating everything, on all cores, and what differs from the evaluation before.
+//! Evaluating everything, on all cores, and the totals.
 
 use std::sync::Arc;
 
@@ -49,15 +49,6 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// The totals of an evaluation.
-    pub(crate) fn of(verdicts: &Verdicts) -> Self {
-        let mut tally = Self::default();
-        for (_, outcome) in verdicts {
-            tally.count(outcome, 1);
-        }
-        tally
-    }
-
     fn count(&mut self, outcome: &Outcome, times: i64) {
         for group in &outcome.groups {
             let countries = group.countries.len() as i64 * times;
@@ -80,51 +71,25 @@ impl Tally {
     }
 }
 
-/// What differs between two evaluations: what to write, what to remove, and how the totals change.
-#[derive(Default)]
-pub(crate) struct Difference {
-    pub(crate) changed: Vec<usize>,
-    pub(crate) removed: Vec<i64>,
+/// What a cycle tells of the pairs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) totals: Tally,
     pub(crate) went_live: u64,
     pub(crate) went_dark: u64,
-    pub(crate) tally: Tally,
 }
 
-impl Difference {
-    fn remove(&mut self, video: i64, before: &Outcome) {
-        self.removed.push(video);
-        self.went_dark += before.live.len() as u64;
-        self.tally.count(before, -1);
-    }
-}
-
-/// Compares with the verdicts before. Equal verdicts become the same ones in memory.
-pub(crate) fn compare(before: &Verdicts, after: &mut Verdicts) -> Difference {
-    let mut difference = Difference::default();
-    let mut old = before.iter().peekable();
-    for (at, (video, outcome)) in after.iter_mut().enumerate() {
-        while let Some((gone, before)) = old.next_if(|(other, _)| other < video) {
-            difference.remove(*gone, before);
-        }
-        let before = old.next_if(|(other, _)| other == video);
-        let before = before.map(|(_, before)| before);
-        match before {
-            Some(before) if Arc::ptr_eq(before, outcome) => {}
-            Some(before) if before == outcome => *outcome = Arc::clone(before),
-            before => {
-                let was = before.map_or_else(Default::default, |before| before.live);
-                difference.went_live += (outcome.live - was).len() as u64;
-                difference.went_dark += (was - outcome.live).len() as u64;
-                if let Some(before) = before {
-                    difference.tally.count(before, -1);
-                }
-                difference.tally.count(outcome, 1);
-                difference.changed.push(at);
+impl Told {
+    /// Counts a video whose verdict changed; the totals are those of the difference then.
+    pub(crate) fn change(&mut self, before: Option<&Outcome>, after: Option<&Outcome>) {
+        let live = |outcome: Option<&Outcome>| outcome.map_or_else(Default::default, |it| it.live);
+        let (was, is) = (live(before), live(after));
+        self.went_live += (is - was).len() as u64;
+        self.went_dark += (was - is).len() as u64;
+        for (outcome, times) in [(before, -1), (after, 1)] {
+            if let Some(outcome) = outcome {
+                self.totals.count(outcome, times);
             }
         }
     }
-    for (gone, before) in old {
-        difference.remove(*gone, before);
-    }
-    difference
 }

@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use dataset::evaluate::When;
 use liveness::facts::Slot;
 use liveness::record::Kind;
 use liveness::{
@@ -17,7 +18,6 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::evaluation::{Verdicts, evaluate};
-use crate::past::When;
 use crate::why::Explainer;
 
 /// Launches to come, the most important first: by hours viewed of the title, then by instant.
@@ -88,15 +88,15 @@ impl Explainer {
     /// # Errors
     /// As [`Explainer::go`].
     pub fn launches(&mut self, within_ms: i64, countries: CountrySet) -> Result<Launches> {
-        let (view, basis) = self.past.go(When::Newest)?;
-        let rules = self.rules_of(&basis)?;
-        let facts = self.past.inputs.facts();
+        let (version, basis) = self.go(When::Newest)?;
+        let memory = self.memory();
+        let (rules, facts) = (&memory.evaluator, &memory.facts);
         let mut rights = Evaluator::new(&rights_alone(&basis.configuration))?;
         rights.prepare(facts);
         let until = basis.now_ms.saturating_add(within_ms.max(0));
         let search = Search {
             facts,
-            verdicts: evaluate(&rules, facts, basis.now_ms),
+            verdicts: evaluate(rules, facts, basis.now_ms),
             rights: evaluate(&rights, facts, basis.now_ms),
             until,
             countries,
@@ -115,9 +115,8 @@ impl Explainer {
                 found.is_blocked,
             )
         });
-        let then = blocked_then(&rules, facts, &found);
-        let inputs = &self.past.inputs;
-        let title = |slot| inputs.title(facts.video(slot)).unwrap_or_default();
+        let then = blocked_then(rules, facts, &found);
+        let title = |slot| memory.title(facts.video(slot)).unwrap_or_default();
         let launches = found
             .iter()
             .map(|found| Launch {
@@ -135,9 +134,8 @@ impl Explainer {
                 },
             })
             .collect();
-        self.evaluator = Some(rules);
         Ok(Launches {
-            version: view.version().0,
+            version: version.0,
             now: Instant(basis.now_ms).to_string(),
             until: Instant(until).to_string(),
             launches,

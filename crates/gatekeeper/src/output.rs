@@ -335,6 +335,18 @@ impl<'a> Verdicts<'a> {
             .filter_map(|ordinal| self.at(ordinal))
     }
 
+    /// Every video's verdict, by video; none where the state is not one of `liveness`.
+    pub(crate) fn sorted(state: &ReadState) -> Vec<(i64, Arc<Outcome>)> {
+        let all = Verdicts::of(state);
+        let mut verdicts: Vec<(i64, Arc<Outcome>)> = all
+            .iter()
+            .flat_map(|all| all.all())
+            .map(|(video, outcome)| (video, Arc::new(outcome)))
+            .collect();
+        verdicts.sort_unstable_by_key(|&(video, _)| video);
+        verdicts
+    }
+
     /// The verdict of a record. Countries and blockers that this code does not know are left out.
     pub fn at(&self, ordinal: Ordinal) -> Option<(i64, Outcome)> {
         let record = self.records.object(ordinal)?;

@@ -1,9 +1,7 @@
 //! What a cycle has to tell.
 
+use dataset::evaluate::{EvaluationPhases, Followed, InputStatus};
 use serde::Serialize;
-
-use crate::basis::Followed;
-use crate::inputs::InputStatus;
 
 /// A cycle's summary. Instants are milliseconds since 1970 UTC.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -97,4 +95,23 @@ pub struct Phases {
     pub announce_us: u64,
     /// The whole cycle.
     pub total_us: u64,
+}
+
+impl Phases {
+    pub(crate) fn of(phases: &EvaluationPhases) -> Self {
+        let publish = &phases.publish;
+        Self {
+            refresh_us: phases.refresh_us,
+            prepare_us: phases.prepare_us,
+            evaluate_us: phases.evaluate_us,
+            compare_us: phases.compare_us,
+            populate_us: publish.populate_us,
+            stage_us: publish.stage_us,
+            verify_us: publish.verify_us,
+            guard_us: publish.guard_us,
+            accept_us: publish.accept_us,
+            announce_us: publish.announce_us,
+            total_us: phases.total_us,
+        }
+    }
 }

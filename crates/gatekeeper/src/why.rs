@@ -5,19 +5,20 @@
 //! verdict and names the versions of the records that decided it. Of an instant, past or future,
 //! it is the verdict by that clock.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLockReadGuard};
 
 use blobstore::BlobStore;
+use dataset::evaluate::{Past, When};
 use dataset::{DatasetName, Version};
-use liveness::{Country, Evaluator, Instant, KeyPart, Track, TrackVerdict};
+use liveness::{Configuration, Country, Explanation, Instant, KeyPart, Track, TrackVerdict};
 use registry::Registry;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::application::{Liveness, Memory};
 use crate::basis::Basis;
 use crate::input::Input;
-use crate::inputs::Inputs;
-use crate::past::{Past, When};
+use crate::{Result, titles};
 
 /// The answer; field names are fixed for programs.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -117,73 +118,18 @@ pub struct NextChange {
     pub tracks_removed: Vec<Track>,
 }
 
-/// Answers questions about published verdicts.
-pub struct Explainer {
-    pub(crate) past: Past,
-    /// The rules that were last asked, which keep what they said about the facts.
-    pub(crate) evaluator: Option<Evaluator>,
-}
-
-impl Explainer {
-    /// An explainer of an output; loads nothing yet.
-    ///
-    /// # Errors
-    /// [`Error::Name`](crate::Error::Name) where its environment makes no dataset's name.
-    pub fn new(
-        output: &DatasetName,
-        store: &Arc<dyn BlobStore>,
-        registry: &Arc<dyn Registry>,
-    ) -> Result<Self> {
-        Ok(Self {
-            past: Past::new(output, store, registry)?,
-            evaluator: None,
-        })
-    }
-
-    /// Goes to a state, and returns its version and what it rests on, with the instant asked about.
-    ///
-    /// # Errors
-    /// [`Error::Liveness`](crate::Error::Liveness) where there is no such version, [`Error::NothingThen`](crate::Error::NothingThen) where there was
-    /// none yet, [`Error::Tag`](crate::Error::Tag) where it does not say what it rests on, [`Error::Refresh`](crate::Error::Refresh) where an
-    /// input cannot be brought there.
-    pub fn go(&mut self, when: When) -> Result<(Version, Basis)> {
-        let (view, basis) = self.past.go(when)?;
-        self.evaluator = Some(self.rules_of(&basis)?);
-        Ok((view.version(), basis))
-    }
-
-    /// The rules of a basis, which know the inputs' facts; to be put back.
-    pub(crate) fn rules_of(&mut self, basis: &Basis) -> Result<Evaluator> {
-        let kept = self.evaluator.take();
-        let kept = kept.filter(|kept| *kept.configuration() == basis.configuration);
-        let mut evaluator = match kept {
-            Some(evaluator) => evaluator,
-            None => Evaluator::new(&basis.configuration)?,
-        };
-        evaluator.prepare(self.past.inputs.facts());
-        Ok(evaluator)
-    }
-
-    /// The inputs, at the versions of the last [`Explainer::go`].
-    pub fn inputs(&self) -> &Inputs {
-        &self.past.inputs
-    }
-
-    /// Why a video is or is not live in a country in a state.
-    ///
-    /// # Errors
-    /// As [`Explainer::go`], and [`liveness::Error::UnknownVideo`].
-    pub fn why(&mut self, video: i64, country: Country, when: When) -> Result<Why> {
-        let (view, basis) = self.past.go(when)?;
-        let evaluator = self.rules_of(&basis)?;
-        let inputs = &self.past.inputs;
-        let explained = evaluator.explain(inputs.facts(), video, country, basis.now_ms);
-        self.evaluator = Some(evaluator);
-        let explained = explained?;
+impl Why {
+    /// The answer of the rules, at versions of the output and its inputs.
+    pub(crate) fn new(
+        explained: Explanation,
+        title: String,
+        version: Version,
+        inputs: &BTreeMap<Input, Version>,
+    ) -> Self {
         let input_version = |dataset: &str| {
             let input = Input::from_name(dataset);
             input
-                .and_then(|input| basis.inputs.get(&input))
+                .and_then(|input| inputs.get(&input))
                 .map_or(0, |version| version.0)
         };
         let blockers = explained.blockers.into_iter().map(|blocker| WhyBlocker {
@@ -204,12 +150,12 @@ impl Explainer {
                 })
                 .collect(),
         });
-        Ok(Why {
-            video,
-            title: inputs.title(video).unwrap_or_default(),
+        Self {
+            video: explained.video,
+            title,
             country: explained.country,
             at: Instant(explained.now).to_string(),
-            version: view.version().0,
+            version: version.0,
             now: explained.now,
             live: explained.live,
             blockers: blockers.collect(),
@@ -220,6 +166,71 @@ impl Explainer {
                 tracks_added: change.tracks_added,
                 tracks_removed: change.tracks_removed,
             }),
+        }
+    }
+}
+
+/// Answers questions about published verdicts.
+pub struct Explainer {
+    pub(crate) past: Past<Liveness>,
+}
+
+impl Explainer {
+    /// An explainer of an output; loads nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`](crate::Error::Dataset) where its environment makes no dataset's name.
+    pub fn new(
+        output: &DatasetName,
+        store: &Arc<dyn BlobStore>,
+        registry: &Arc<dyn Registry>,
+    ) -> Result<Self> {
+        let liveness = Liveness::new(&Configuration::default(), "")?;
+        Ok(Self {
+            past: Past::new(output, liveness, store, registry)?,
         })
+    }
+
+    /// Goes to a state, and returns its version and what it rests on, with the instant asked about.
+    ///
+    /// # Errors
+    /// [`Error::Dataset`](crate::Error::Dataset) where there is no such version or an input cannot be brought there,
+    /// [`Error::NothingThen`](crate::Error::NothingThen) where there was none yet, [`Error::Tag`](crate::Error::Tag) where it
+    /// does not say what it rests on.
+    pub fn go(&mut self, when: When) -> Result<(Version, Basis)> {
+        let (view, basis) = self.past.go(when)?;
+        let version = view.version();
+        Ok((version, Basis::new(version, basis)?))
+    }
+
+    /// Facts and rules of the last [`Explainer::go`].
+    pub(crate) fn memory(&self) -> RwLockReadGuard<'_, Memory> {
+        self.past.inputs().application().read_memory()
+    }
+
+    /// The original title of a video in the last state gone to; `None` where `titles` has no such record.
+    pub fn title(&self, video: i64) -> Option<String> {
+        self.memory().title(video)
+    }
+
+    /// The videos whose original title is the given one, case ignored, by id.
+    pub fn videos_titled(&self, title: &str) -> Vec<i64> {
+        let memory = self.memory();
+        let view = memory.titles.as_ref();
+        view.map_or_else(Vec::new, |view| titles::videos_titled(view, title))
+    }
+
+    /// Why a video is or is not live in a country in a state.
+    ///
+    /// # Errors
+    /// As [`Explainer::go`], and [`liveness::Error::UnknownVideo`].
+    pub fn why(&mut self, video: i64, country: Country, when: When) -> Result<Why> {
+        let (version, basis) = self.go(when)?;
+        let memory = self.memory();
+        let explained = memory
+            .evaluator
+            .explain(&memory.facts, video, country, basis.now_ms)?;
+        let title = memory.title(video).unwrap_or_default();
+        Ok(Why::new(explained, title, version, &basis.inputs))
     }
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::Random;
 use common::world::World;
 use dataset::{Abort, DatasetName, Step, StepHook, Version};
-use gatekeeper::{Basis, CycleEnd, Error, Followed, Gatekeeper, Input};
+use gatekeeper::{Basis, CycleEnd, Followed, Gatekeeper, Input};
 use hollow::sums::Digest;
 use liveness::Configuration;
 use registry::{Action, DatasetInfo, Scope, Versions};
@@ -309,13 +309,13 @@ fn a_follower_says_why_it_cannot_follow() {
     station.publish_all(&world, START_MS);
     let mut early = follower(&station, SAME);
     let error = early.cycle(START_MS).unwrap_err();
-    assert!(matches!(error, Error::NothingToFollow { .. }), "{error}");
+    assert!(error.is_nothing_to_follow(), "{error}");
     assert!(error.to_string().contains("prod/liveness"), "{error}");
 
     // An output that was evaluated later than what is to be followed can't go back in time.
     let mut own = station.gatekeeper_with(OTHER, None, &Configuration::default(), None);
     let error = own.cycle(START_MS + 50).unwrap_err();
-    assert!(matches!(error, Error::NotAnnounced { .. }), "{error}");
+    assert!(error.missing().is_some(), "{error}");
     drop(own);
     let mut prod = station.gatekeeper(&Configuration::default());
     prod.cycle(START_MS + 10).unwrap();

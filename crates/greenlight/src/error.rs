@@ -123,6 +123,14 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("ask the gatekeeper at {address}")]
+    Ask {
+        address: String,
+        #[source]
+        source: Box<ureq::Error>,
+    },
+    #[error("the gatekeeper does not answer: {0}")]
+    Unanswered(String),
     #[error("handle signals")]
     Signals(#[source] ctrlc::Error),
     #[error("the {0} thread ended unexpectedly")]
@@ -184,6 +192,7 @@ impl Error {
                 let ids: Vec<String> = videos.iter().map(i64::to_string).collect();
                 Some(format!("ask with the id instead: {}", ids.join(", ")))
             }
+            Self::Ask { .. } => Some("name where its health pages are: `listen` in its file, such as localhost:9102".to_owned()),
             Self::NotFolded(_) => Some("`config/datasets.toml` lists the datasets that are".to_owned()),
             Self::NoDeadLetter { dataset, .. } => Some(format!("`greenlight dead-letters {dataset}` lists them")),
             Self::Owned { .. } => Some("stop that process first, or name another directory with --dir; other commands work beside it".to_owned()),

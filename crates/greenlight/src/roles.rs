@@ -7,6 +7,7 @@
 mod board;
 mod http;
 mod metrics;
+mod questions;
 mod settings;
 mod worker;
 
@@ -17,6 +18,7 @@ pub(crate) mod sweep;
 use std::time::{Duration, Instant};
 
 use board::{Board, State};
+use questions::Questions;
 use settings::Process;
 use worker::{Duty, Worker};
 
@@ -49,17 +51,24 @@ fn wind_down(connected: &Connected, grace: Duration, is_done: impl Fn() -> bool)
     }
 }
 
-/// Runs a process with these duties until it is told to stop, or has nothing left to do.
+/// Runs a process with these duties until it is told to stop, or has nothing left to do. Where it can answer `questions`, its
+/// pages do.
 ///
 /// # Errors
 /// [`Error::Lost`] where another process has taken a dataset over; [`Error::Busy`] where a cycle did not end in time.
-fn run(process: &Process, connected: &Connected, duties: Vec<Duty>) -> Result<()> {
+fn run(
+    process: &Process,
+    connected: &Connected,
+    duties: Vec<Duty>,
+    questions: Option<Questions>,
+) -> Result<()> {
     let stop = Stop::on_signals()?;
     let board = Board::new(process.stuck_after());
     for duty in &duties {
         board.set(&duty.dataset, State::Starting, None);
     }
-    let server = http::Server::start(process.listen(), board.clone(), metrics::install()?)?;
+    let metrics = metrics::install()?;
+    let server = http::Server::start(process.listen(), board.clone(), metrics, questions)?;
     tracing::info!(name = process.name(), listen = %server.address(), datasets = duties.len(), "started");
     let workers = duties
         .into_iter()

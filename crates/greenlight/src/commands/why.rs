@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
-use gatekeeper::{Explainer, When, Why};
+use gatekeeper::{Answer, Explainer, When, Why};
 use liveness::{Country, TrackVerdict};
 use registry::{DatasetName, Version};
+use serde::Deserialize;
 
 use crate::cli::Globals;
 use crate::connect::Connected;
@@ -23,6 +25,7 @@ Examples:
   greenlight why 'Stranger Things' DE --json
   greenlight why 80057281 DE --at 2021-04-01T00:00:00Z      as it will be if nothing but time passes
   greenlight why 80057281 DE --dataset preprod/liveness     under the rules of a follower
+  greenlight why 80057281 DE --ask localhost:9102           answered by the running gatekeeper
 Exit code 0: live; 1: not live; 2: the command failed.")]
 pub(crate) struct Arguments {
     /// The video: its id, or its title.
@@ -42,12 +45,31 @@ pub(crate) struct Arguments {
     /// The output whose verdict it is: also that of a follower.
     #[arg(long, value_name = "NAME", default_value = gatekeeper::output::NAME)]
     pub(crate) dataset: String,
+
+    /// Ask a running gatekeeper by the address of its health pages, and load nothing: in milliseconds, but without the change
+    /// records behind the input records.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["version", "at", "dataset"])]
+    pub(crate) ask: Option<String>,
 }
 
 /// Explains a verdict; the exit code says it too.
 pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<ExitCode> {
     let country = Country::from_code(&arguments.country)
         .ok_or_else(|| Error::UnknownCountry(arguments.country.clone()))?;
+    if let Some(address) = &arguments.ask {
+        let answer = ask(address, &arguments.video, country)?;
+        if globals.json {
+            output::print_json(&answer)?;
+        } else {
+            print(&answer.why)?;
+            if !answer.published {
+                output::print_line(
+                    &"  on newer inputs than what is published; a cycle is under way",
+                )?;
+            }
+        }
+        return Ok(ExitCode::from(u8::from(!answer.why.live)));
+    }
     let connected = globals.connect()?;
     let liveness: DatasetName = arguments.dataset.parse()?;
     connected.version(&liveness, arguments.version)?;
@@ -70,14 +92,47 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<ExitCode> 
     Ok(ExitCode::from(u8::from(!why.live)))
 }
 
+/// The answer of a running gatekeeper.
+fn ask(address: &str, video: &str, country: Country) -> Result<Answer> {
+    let failed = |source| Error::Ask {
+        address: address.to_owned(),
+        source: Box::new(source),
+    };
+    let mut response = ureq::get(format!("http://{address}/why"))
+        .config()
+        .http_status_as_error(false)
+        .timeout_global(Some(ASK_TIMEOUT))
+        .build()
+        .query("video", video)
+        .query("country", country.code())
+        .call()
+        .map_err(failed)?;
+    let is_answer = response.status().is_success();
+    let body = response.body_mut();
+    if is_answer {
+        return body.read_json().map_err(failed);
+    }
+    let refusal: Refusal = body.read_json().map_err(failed)?;
+    Err(Error::Unanswered(refusal.error))
+}
+
+/// Why a gatekeeper gives no answer.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+/// How long to wait for the answer of a running gatekeeper.
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The video of an id or a title.
 fn video(explainer: &Explainer, text: &str) -> Result<i64> {
     if let Ok(id) = text.parse::<i64>()
-        && explainer.inputs().title(id).is_some()
+        && explainer.title(id).is_some()
     {
         return Ok(id);
     }
-    one_video(text, &explainer.inputs().videos_titled(text))
+    one_video(text, &explainer.videos_titled(text))
 }
 
 /// Adds to each input record where it came from.

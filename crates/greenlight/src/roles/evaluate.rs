@@ -8,6 +8,7 @@ use registry::{DatasetName, Version};
 use serde::Deserialize;
 
 use super::metrics;
+use super::questions::Questions;
 use super::settings::{self, Cycles, Process};
 use super::worker::{Cycled, Duty, Work};
 use crate::cli::Globals;
@@ -70,36 +71,36 @@ pub(crate) fn run(globals: &Globals, arguments: &Arguments) -> Result<()> {
         Arc::clone(&connected.registry),
     );
     let name = dataset.clone();
+    let questions = Questions::default();
+    let asked = questions.clone();
     let duty = Duty {
         dataset,
         registry: Arc::clone(&registry),
         cadence: file.cycles.every(),
         open: Box::new(move |now_ms| {
             let gatekeeper = Gatekeeper::open(options.clone(), &store, &registry, now_ms)?;
+            *asked.lock() = Some(gatekeeper.desk());
             Ok(Box::new(Evaluating {
                 dataset: name.clone(),
                 gatekeeper,
+                questions: asked.clone(),
             }))
         }),
     };
-    super::run(&file.process, &connected, vec![duty])
+    super::run(&file.process, &connected, vec![duty], Some(questions))
 }
 
 struct Evaluating {
     dataset: DatasetName,
     gatekeeper: Gatekeeper,
+    questions: Questions,
 }
 
 impl Work for Evaluating {
     fn cycle(&mut self, now_ms: i64) -> Result<Cycled> {
         let summary = match self.gatekeeper.cycle(now_ms) {
             Ok(summary) => summary,
-            Err(
-                error @ (gatekeeper::Error::NotAnnounced { .. }
-                | gatekeeper::Error::NothingToFollow { .. }),
-            ) => {
-                return Ok(Cycled::Waiting(error.to_string()));
-            }
+            Err(error) if error.is_waiting() => return Ok(Cycled::Waiting(error.to_string())),
             Err(error) => return Err(error.into()),
         };
         metrics::evaluated(self.dataset.as_str(), &summary);
@@ -121,6 +122,7 @@ impl Work for Evaluating {
     }
 
     fn resign(self: Box<Self>, now_ms: i64) -> Result<()> {
+        *self.questions.lock() = None;
         Ok(self.gatekeeper.resign(now_ms)?)
     }
 }

@@ -1,4 +1,5 @@
-//! The pages of a process for whoever watches it: `/health/live`, `/health/ready`, `/metrics`.
+//! The pages of a process for whoever watches it (`/health/live`, `/health/ready`, `/metrics`), and for whoever asks it
+//! (`/why`, of a gatekeeper).
 
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::board::{Board, Row};
+use super::questions::{Questions, why};
 use crate::error::{Error, Result};
 
 /// A server that answers until it is dropped.
@@ -37,7 +39,12 @@ struct Health {
 
 impl Server {
     /// Listens at `address`, `HOST:PORT`; port 0 takes a free one.
-    pub(super) fn start(address: &str, board: Board, metrics: PrometheusHandle) -> Result<Self> {
+    pub(super) fn start(
+        address: &str,
+        board: Board,
+        metrics: PrometheusHandle,
+        questions: Option<Questions>,
+    ) -> Result<Self> {
         let failed = |source| Error::Listen {
             address: address.to_owned(),
             source,
@@ -51,11 +58,14 @@ impl Server {
             .block_on(TcpListener::bind(address))
             .map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        let router = Router::new()
+        let mut router = Router::new()
             .route("/health/live", get(live))
             .route("/health/ready", get(ready))
             .route("/metrics", get(prometheus))
             .with_state(Pages { board, metrics });
+        if let Some(questions) = questions {
+            router = router.route("/why", get(why).with_state(questions));
+        }
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = move || {
             let served = runtime.block_on(async {
@@ -128,8 +138,9 @@ fn health(pages: &Pages) -> Health {
     }
 }
 
-fn json(status: StatusCode, health: &Health) -> Response {
-    match serde_json::to_string(health) {
+/// A page of JSON.
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_string(body) {
         Ok(text) => (status, [(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

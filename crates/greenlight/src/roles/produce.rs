@@ -48,7 +48,7 @@ pub(crate) fn run(globals: &Globals, path: &Path) -> Result<()> {
             duty(spec, components.clone(), options, file.cycles)
         })
         .collect();
-    super::run(&file.process, &connected, duties)
+    super::run(&file.process, &connected, duties, None)
 }
 
 /// The datasets that the file asks for.

@@ -47,7 +47,8 @@ pub(crate) fn run(globals: &Globals, path: &Path) -> Result<()> {
     for swept in &swept {
         board.set(&swept.spec.name, State::Starting, None);
     }
-    let server = http::Server::start(file.process.listen(), board.clone(), metrics::install()?)?;
+    let metrics = metrics::install()?;
+    let server = http::Server::start(file.process.listen(), board.clone(), metrics, None)?;
     tracing::info!(name = file.process.name(), listen = %server.address(), datasets = swept.len(), "started");
     let jobs = swept
         .iter()

@@ -72,10 +72,12 @@ fn evaluate(
                 waiting.finish_and_clear();
                 printer.cycle(&outcome, words.try_iter().last())?;
             }
-            Err(gatekeeper::Error::NotAnnounced { inputs }) => {
-                waiting.set_position(producers.len().saturating_sub(inputs.len()) as u64);
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => match error.missing() {
+                Some(inputs) => {
+                    waiting.set_position(producers.len().saturating_sub(inputs.len()) as u64);
+                }
+                None => return Err(error.into()),
+            },
         }
         due = (due + cadence).max(Instant::now());
         stop.wait_until(due);

@@ -79,7 +79,7 @@ impl Preprod {
         match self.gatekeeper.cycle(now_ms) {
             Ok(summary) if summary.end == CycleEnd::Idle => Ok(None),
             Ok(summary) => Ok(Some(self.word(&summary))),
-            Err(gatekeeper::Error::NothingToFollow { .. }) => Ok(None),
+            Err(error) if error.is_nothing_to_follow() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

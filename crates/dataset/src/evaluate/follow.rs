@@ -1,30 +1,28 @@
-//! Following another `liveness`: which of its versions, on exactly which inputs, at which `now`.
+//! Following another output: which of its versions, on exactly which inputs, at which `now`.
 //!
-//! A follower decides nothing but the rules. What PROD used is read from its newest output (or the
-//! newest confirmation of it), pins on either side ignored, and is used exactly or not at all: a
-//! follower may skip versions, and never takes one that is merely near. While it needs versions, it
-//! holds leases on them, so that nobody cleans them away under its hands.
+//! A follower decides nothing but the outcome. What the leader used is read from its newest output (or the newest
+//! confirmation of it), pins on either side ignored, and is used exactly or not at all: a follower may skip versions, and
+//! never takes one that is merely near. While it needs versions, it holds leases on them, so that nobody cleans them away
+//! under its hands.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use blobstore::BlobStore;
-use dataset::{DatasetName, Subscriber, Version};
-use registry::{Action, Registry};
+use registry::{Action, DatasetName, Registry, Version};
 
-use crate::basis::{Basis, Followed};
-use crate::input::Input;
-use crate::inputs::dataset_name;
-use crate::past::{newest_announced, newest_basis, tags_alone};
-use crate::{Error, Result};
+use super::basis::{Basis, Followed};
+use super::inputs::in_environment;
+use super::past::{newest_announced, newest_basis, tags_alone};
+use crate::{Error, Result, Subscriber};
 
 /// Whom to follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follow {
-    /// The `liveness` to follow: `prod/liveness`. The inputs are those of its environment.
+    /// The output to follow: `prod/liveness`. The inputs are those of its environment.
     pub dataset: DatasetName,
-    /// How long a lease lasts unless it is renewed, in milliseconds: longer than the follower may be
-    /// away without losing its place.
+    /// How long a lease lasts unless it is renewed, in milliseconds: longer than the follower may be away without losing its
+    /// place.
     pub lease_ms: i64,
 }
 
@@ -39,10 +37,12 @@ impl Follow {
 }
 
 /// What is followed, seen from the follower.
-pub(crate) struct Leader {
+pub(super) struct Leader {
     follow: Follow,
     /// Who holds the leases: the follower's output, so that whoever continues it takes them over.
     holder: String,
+    /// The inputs by name.
+    inputs: BTreeMap<&'static str, DatasetName>,
     /// For the header tags alone; it loads no record.
     subscriber: Subscriber,
     registry: Arc<dyn Registry>,
@@ -52,25 +52,26 @@ pub(crate) struct Leader {
 
 impl Leader {
     /// Looks at a dataset, and takes over the leases that an earlier follower of the same output left.
-    pub(crate) fn new(
+    pub(super) fn new(
         follow: Follow,
         output: &DatasetName,
+        inputs: impl Iterator<Item = &'static str>,
         store: &Arc<dyn BlobStore>,
         registry: &Arc<dyn Registry>,
     ) -> Result<Self> {
+        let environment = follow.dataset.environment();
+        let inputs = inputs.map(|name| Ok((name, in_environment(environment, name)?)));
         let mut leader = Self {
             subscriber: tags_alone(&follow.dataset, store, registry),
             holder: output.to_string(),
+            inputs: inputs.collect::<Result<_>>()?,
             registry: Arc::clone(registry),
             leases: BTreeMap::new(),
             follow,
         };
-        let mut datasets = vec![leader.follow.dataset.clone()];
-        for input in Input::ALL {
-            datasets.push(leader.input(input)?);
-        }
-        for dataset in datasets {
-            let info = registry.dataset(&dataset).map_err(Error::registry)?;
+        for dataset in leader.inputs.values().chain([&leader.follow.dataset]) {
+            let info = leader.registry.dataset(dataset);
+            let info = info.map_err(|source| Error::registry(dataset, source))?;
             let leases = info.into_iter().flat_map(|info| info.leases);
             for lease in leases.filter(|lease| lease.holder == leader.holder) {
                 let key = (dataset.clone(), lease.version);
@@ -81,26 +82,31 @@ impl Leader {
     }
 
     /// What the newest announced or confirmed output rests on. Its versions are leased from here on.
-    pub(crate) fn newest(&mut self, clock_ms: i64) -> Result<(Followed, Basis)> {
+    pub(super) fn newest(&mut self, clock_ms: i64) -> Result<(Followed, Basis)> {
         let dataset = self.follow.dataset.clone();
-        let info = self.registry.dataset(&dataset).map_err(Error::registry)?;
+        let info = self.registry.dataset(&dataset);
+        let info = info.map_err(|source| Error::registry(&dataset, source))?;
         let version = newest_announced(&dataset, info.as_ref())?;
         self.lease(&dataset, version, clock_ms)?;
-        let basis = newest_basis(&self.subscriber, version, info.as_ref())?;
-        for (&input, &version) in &basis.inputs {
-            self.lease(&self.input(input)?, version, clock_ms)?;
+        let names = self.inputs.keys().copied();
+        let basis = newest_basis(&self.subscriber, version, info.as_ref(), names)?;
+        for (name, dataset) in self.inputs.clone() {
+            if let Some(&version) = basis.inputs.get(name) {
+                self.lease(&dataset, version, clock_ms)?;
+            }
         }
         Ok((Followed { dataset, version }, basis))
     }
 
-    /// Ends the leases on all but what a basis needs; `None`: on everything. One that can't be ended
-    /// now is tried again next time, and runs out at the latest.
-    pub(crate) fn release_all_but(&mut self, needed: Option<(&Followed, &Basis)>, clock_ms: i64) {
+    /// Ends the leases on all but what a basis needs; `None`: on everything. One that can't be ended now is tried again next
+    /// time, and runs out at the latest.
+    pub(super) fn release_all_but(&mut self, needed: Option<&Basis>, clock_ms: i64) {
         let is_needed = |dataset: &DatasetName, version: Version| {
-            needed.is_some_and(|(followed, basis)| {
-                let input = Input::from_name(dataset.name());
-                (followed.dataset == *dataset && followed.version == version)
-                    || input.is_some_and(|input| basis.inputs.get(&input) == Some(&version))
+            needed.is_some_and(|basis| {
+                let followed = basis.followed.as_ref();
+                followed.is_some_and(|it| it.dataset == *dataset && it.version == version)
+                    || self.inputs.get(dataset.name()) == Some(dataset)
+                        && basis.inputs.get(dataset.name()) == Some(&version)
             })
         };
         let (registry, holder) = (&self.registry, &self.holder);
@@ -138,12 +144,8 @@ impl Leader {
         };
         self.registry
             .execute(dataset, clock_ms, lease)
-            .map_err(Error::registry)?;
+            .map_err(|source| Error::registry(dataset, source))?;
         self.leases.insert(key, until_ms);
         Ok(())
-    }
-
-    fn input(&self, input: Input) -> Result<DatasetName> {
-        dataset_name(self.follow.dataset.environment(), input.name())
     }
 }
