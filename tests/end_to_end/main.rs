@@ -10,6 +10,7 @@ mod determinism;
 mod directory;
 mod emitting;
 mod follow;
+mod independence;
 mod preprod;
 mod readme;
 mod recorded;
@@ -19,6 +20,7 @@ mod scenario;
 mod stock_hollow;
 mod support;
 mod sweeps;
+mod what_if;
 
 /// The back end of this target: a directory.
 fn servers() -> Option<support::Servers> {

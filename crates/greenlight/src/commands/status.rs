@@ -1,5 +1,7 @@
 //! `greenlight status`.
 
+use std::collections::BTreeMap;
+
 use ingest::sweep::{SweepInfo, SweepStage};
 use registry::{DatasetName, Scope, Version};
 use serde::Serialize;
@@ -33,6 +35,29 @@ struct Row {
     owner: Option<String>,
     dead_letters: usize,
     sweeps: Vec<SweepInfo>,
+    inputs: Vec<Input>,
+}
+
+/// How an input of an evaluated dataset stood when its newest version was announced.
+#[derive(Serialize)]
+struct Input {
+    dataset: String,
+    age_ms: i64,
+    /// Why it was not refreshed; null if it was.
+    failure: Option<String>,
+}
+
+/// The inputs that an announcement tells of.
+fn inputs(metadata: &BTreeMap<String, String>) -> Vec<Input> {
+    let input = |(name, age): (&String, &String)| {
+        let dataset = name.strip_prefix("input.")?.strip_suffix(".age_ms")?;
+        Some(Input {
+            dataset: dataset.to_owned(),
+            age_ms: age.parse().ok()?,
+            failure: metadata.get(&format!("input.{dataset}.failure")).cloned(),
+        })
+    };
+    metadata.iter().filter_map(input).collect()
 }
 
 #[derive(Serialize)]
@@ -67,13 +92,11 @@ pub(crate) fn run(globals: &Globals) -> Result<()> {
             None => Vec::new(),
         };
         let latest = info.latest(&Scope::everybody());
-        let announced = match latest {
-            Some(latest) => connected
-                .registry
-                .version(&info.name, latest.version)?
-                .and_then(|version| version.announced_at_ms),
+        let version = match latest {
+            Some(latest) => connected.registry.version(&info.name, latest.version)?,
             None => None,
         };
+        let announced = version.as_ref().and_then(|version| version.announced_at_ms);
         let confirmed = info
             .confirmation
             .as_ref()
@@ -93,6 +116,7 @@ pub(crate) fn run(globals: &Globals) -> Result<()> {
             owner: info.owner.map(|ownership| ownership.owner),
             dead_letters: letters.len(),
             sweeps,
+            inputs: version.map_or_else(Vec::new, |version| inputs(&version.metadata)),
         });
         report
             .dead_letters
@@ -166,6 +190,14 @@ fn print(report: &Report) -> Result<()> {
         };
         let (id, began) = (&sweep.sweep, Instant(sweep.began_ms));
         output::print_line(&format!("  {dataset} sweep {id} of {began}: {stage}"))?;
+    }
+    for row in &report.datasets {
+        for input in &row.inputs {
+            if let Some(failure) = &input.failure {
+                let (dataset, input) = (&row.dataset, &input.dataset);
+                output::print_line(&format!("\n{dataset} uses an old {input}: {failure}"))?;
+            }
+        }
     }
     if !report.dead_letters.is_empty() {
         output::print_line(&"\ndead letters: records that could not be folded; the rest went on")?;
