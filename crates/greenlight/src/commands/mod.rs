@@ -48,7 +48,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Replay(arguments) => return replay::run(globals, arguments),
         Command::Pin(arguments) => pin::pin(globals, arguments)?,
         Command::Unpin(arguments) => pin::unpin(globals, arguments)?,
-        Command::Sample(command) => sample::run(command)?,
+        Command::Sample(command) => sample::run(globals, command)?,
         Command::Completions(arguments) => completions::run(arguments)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Result;
-use super::source::{AliasRow, ChartRow, NameRow, PackageRow, Sources, TerritoryLanguageRow};
+use super::source::{
+    AliasRow, CHARTS, ChartRow, NameRow, PackageRow, Sources, TerritoryLanguageRow,
+};
 
 /// The share of a country's people, in percent, from which on an official language counts as one
 /// of its main languages.
@@ -107,9 +109,8 @@ impl World {
         }
         // Where Chinese is served, both scripts are.
         world.served.insert("zh-Hant".to_owned());
-        let charts = "availability/top10_countries_2021-07-04_2022-05-29.csv.zst";
         let codes: BTreeSet<String> = sources
-            .csv::<ChartRow>(charts)?
+            .csv::<ChartRow>(CHARTS)?
             .into_iter()
             .map(|row| row.country_iso2)
             .collect();

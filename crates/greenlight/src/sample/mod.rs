@@ -12,6 +12,7 @@
 
 mod availability;
 mod catalogue;
+pub mod charts;
 mod countries;
 mod dates;
 mod draw;
@@ -75,9 +76,18 @@ pub enum Error {
     /// A title's id is not the number it should be.
     #[error("{0:?} is not the id of a title; expected digits, or `s` and digits")]
     Id(String),
+    /// The scenario could not be read.
+    #[error(transparent)]
+    Scenario(Box<crate::scenario::Error>),
     /// The datasets are not as they should be.
     #[error(transparent)]
     Datasets(#[from] ingest::Error),
+}
+
+impl From<crate::scenario::Error> for Error {
+    fn from(error: crate::scenario::Error) -> Self {
+        Self::Scenario(Box::new(error))
+    }
 }
 
 /// The result of building.

@@ -99,6 +99,9 @@ pub(crate) struct ImageRow {
     pub(crate) language: String,
 }
 
+/// The weekly top ten by country, from July 2021 on.
+pub(crate) const CHARTS: &str = "availability/top10_countries_2021-07-04_2022-05-29.csv.zst";
+
 /// One row of the weekly country charts. Only the countries are taken: the charts themselves are
 /// kept for comparing verdicts with what was really on.
 #[derive(Clone, Debug, Deserialize)]
