@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use blobstore::{BlobStore, DirectoryStore};
 use dataset::Version;
-use gatekeeper::{Basis, Input};
+use gatekeeper::{Basis, Input, Replayer};
+use registry::Versions;
 use registry::embedded::Home;
 use serde_json::Value;
 
@@ -28,6 +29,32 @@ fn basis(keeper: &Home, dataset: &str) -> Option<(Version, Basis)> {
 fn used(keeper: &Home, input: Input) -> i64 {
     let (_, basis) = basis(keeper, "prod/liveness").unwrap();
     basis.inputs[&input].0
+}
+
+/// Not the newest alone: on what any state of a follower rests, PROD's rules give what PROD published, and the follower's own
+/// give what it published.
+fn check_every_state(keeper: &Home, output: &str) {
+    let store: Arc<dyn BlobStore> = Arc::new(DirectoryStore::open(keeper.blobs_dir()).unwrap());
+    let registry = keeper.registry();
+    let (prod, output) = ("prod/liveness".parse().unwrap(), output.parse().unwrap());
+    let (_, newest) = Basis::newest(&prod, &store, registry).unwrap();
+    let mut replayer = Replayer::new(&output, &store, registry).unwrap();
+    let versions = registry.versions(&output, &Versions::all()).unwrap();
+    assert!(
+        versions.len() > 2,
+        "{} versions of {output}",
+        versions.len()
+    );
+    for info in versions {
+        let own = replayer.replay(info.version, None, &[]).unwrap();
+        assert!(own.is_identical(), "{output} {}", info.version);
+        let followed = own.basis.followed.unwrap().version;
+        let theirs = registry.version(&prod, followed).unwrap().unwrap();
+        let rules = Some(&newest.configuration);
+        let replayed = replayer.replay(info.version, rules, &[]).unwrap();
+        let digest = replayed.again_digest.0;
+        assert_eq!(digest, theirs.sums.digest.0, "{output} {}", info.version);
+    }
 }
 
 #[test]
@@ -122,6 +149,10 @@ fn followers_publish_what_prod_did_and_differ_by_their_rules_alone() {
         used(&keeper, Input::Rights) > pinned
     });
     check(&demo, "PROD is back, and pinned");
+
+    for output in ["preprod/liveness", "preprod/other"] {
+        check_every_state(&keeper, output);
+    }
 
     // Leases are held while they are needed, and ended with the follower.
     same.signal("TERM");
