@@ -80,8 +80,9 @@ fn roles_produce_evaluate_and_hand_over() {
     third.wait_for_state("prod/titles", "standing_by");
     second.signal("STOP");
     let suspended = Instant::now();
-    for dataset in ["prod/titles", "prod/rights", "prod/holds"] {
-        third.wait_for_state(dataset, "producing");
+    // All of them: the second stops once it has lost everything.
+    for input in gatekeeper::Input::ALL {
+        third.wait_for_state(&format!("prod/{input}"), "producing");
     }
     println!(
         "taken over {:?} after the owner was stopped",
