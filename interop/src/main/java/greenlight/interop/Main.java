@@ -2,6 +2,7 @@ package greenlight.interop;
 
 import greenlight.interop.bench.Bench;
 import greenlight.interop.bench.IngestBench;
+import greenlight.interop.gatekeeper.GatekeeperBench;
 import java.util.Arrays;
 import java.util.logging.Level;
 import java.util.logging.LogManager;
@@ -18,7 +19,8 @@ public final class Main {
             "  reach DIR VERSION                                              can a stock consumer get to the version?",
             "  produce DIR [--seed S] [--versions N]                          write a random chain with a stock producer",
             "  bench                                                          the peer of the benches, driven over stdin",
-            "  ingest BOOTSTRAP TOPIC SCHEMA DIR KEYS CYCLES RECORDS          the peer of the ingest bench");
+            "  ingest BOOTSTRAP TOPIC SCHEMA DIR KEYS CYCLES RECORDS          the peer of the ingest bench",
+            "  gatekeeper INPUTS OUTPUT PARENT_LOCALES                        a gatekeeper on stock Hollow, driven over stdin");
 
     /**
      * Runs one mode.
@@ -41,6 +43,7 @@ public final class Main {
             case "produce" -> Produce.run(rest);
             case "bench" -> Bench.run(rest);
             case "ingest" -> IngestBench.run(rest);
+            case "gatekeeper" -> GatekeeperBench.run(rest);
             default -> {
                 System.err.println(USAGE);
                 System.exit(2);
