@@ -113,8 +113,8 @@ pub(crate) struct Writer<'a> {
     group: ObjectRecord,
     code: ObjectRecord,
     asset: ObjectRecord,
-    groups: BTreeMap<GroupKey, Ordinal>,
-    country_sets: BTreeMap<Vec<Country>, Ordinal>,
+    groups: HashMap<GroupKey, Ordinal>,
+    country_sets: HashMap<CountrySet, Ordinal>,
     countries: BTreeMap<Country, Ordinal>,
     blocker_sets: BTreeMap<BlockerSet, Ordinal>,
     blockers: BTreeMap<usize, Ordinal>,
@@ -163,8 +163,8 @@ impl<'a> Writer<'a> {
             asset: record(types.asset)?,
             write,
             types,
-            groups: BTreeMap::new(),
-            country_sets: BTreeMap::new(),
+            groups: HashMap::new(),
+            country_sets: HashMap::new(),
             countries: BTreeMap::new(),
             blocker_sets: BTreeMap::new(),
             blockers: BTreeMap::new(),
@@ -223,12 +223,11 @@ impl<'a> Writer<'a> {
     }
 
     fn country_set(&mut self, countries: CountrySet) -> hollow::Result<Ordinal> {
-        let countries: Vec<Country> = countries.iter().collect();
         if let Some(&ordinal) = self.country_sets.get(&countries) {
             return Ok(ordinal);
         }
         let mut set = SetRecord::new();
-        for &country in &countries {
+        for country in countries.iter() {
             let ordinal = match self.countries.get(&country) {
                 Some(&ordinal) => ordinal,
                 None => {
