@@ -7,7 +7,7 @@ CARGO := scripts/cargo
 GREENLIGHT := $(CARGO_TARGET_DIR)/debug/greenlight
 DIR ?= data
 
-.PHONY: demo test test-real build lint sanitize fuzz bench-hollow bench-ingest help
+.PHONY: demo test test-real build lint sanitize fuzz bench-hollow bench-gatekeeper bench-ingest help
 
 help: ## What this Makefile can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 16
@@ -38,6 +38,9 @@ fuzz: ## Every fuzz target of the dataset engine, SECONDS=200 each (nightly tool
 
 bench-hollow: ## The dataset engine beside Java Hollow, in one run; writes out/bench/hollow.tsv
 	@benches/hollow/run
+
+bench-gatekeeper: ## The evaluation cycle beside a gatekeeper on Java Hollow, in one run; writes out/bench/gatekeeper.tsv
+	@benches/gatekeeper/run
 
 bench-ingest: ## Reading change records beside what else could read them; writes out/bench/ingest.tsv
 	@benches/ingest/run

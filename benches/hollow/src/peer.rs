@@ -41,18 +41,25 @@ impl Peer {
     /// Starts a JVM for `videos` videos with the blobs in `blobs`.
     pub fn start(jar: &Path, videos: usize, blobs: &Path, tuning: Tuning) -> Result<Self> {
         let heap = if videos > 500_000 { "12g" } else { "8g" };
-        let mut child = Command::new(java())
+        let mut command = Command::new(java());
+        command
             .args([format!("-Xms{heap}"), format!("-Xmx{heap}")])
             .args(tuning.flags())
             .arg("-jar")
             .arg(jar)
             .args(["bench", &videos.to_string()])
-            .arg(blobs)
+            .arg(blobs);
+        Self::spawn(command)
+    }
+
+    /// Starts a program that answers each line on standard input with `ok VALUE CHECK`.
+    pub fn spawn(mut command: Command) -> Result<Self> {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|source| Error::Io {
-                what: format!("start {}", java()),
+                what: format!("start {}", command.get_program().to_string_lossy()),
                 source,
             })?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
