@@ -10,7 +10,7 @@ use std::sync::Arc;
 use blobstore::{BlobStore, DirectoryStore};
 use dataset::evaluate::{Evaluator, EvaluatorOptions, Replayer};
 use dataset::{Cycle, CycleKind, Populated, Publisher, PublisherOptions, Snapshots, load_state};
-use evacuation::{Demand, Evacuating, Evacuation, Scaling, all, name};
+use evacuation::{Evacuating, Scaling, all, name};
 use hollow::typed::{self, HollowRecord};
 use insight::Comparison;
 use insight::diff::DiffReport;
