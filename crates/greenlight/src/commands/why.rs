@@ -224,7 +224,7 @@ fn print(why: &Why) -> Result<()> {
 /// The tracks that are live, by kind, and what keeps the others from it.
 fn print_tracks(why: &Why) -> Result<()> {
     if why.tracks.is_empty() {
-        return output::print_line(&"\n  no tracks");
+        return output::print_line(&"\n  no tracks are live");
     }
     let live = why.tracks.iter().filter(|track| track.live).count();
     output::print_line(&format!("\n  tracks: {live} of {} live", why.tracks.len()))?;

@@ -218,8 +218,9 @@ impl Facts {
                 self.rows[slot as usize].parent = parent;
             }
         }
+        let place_of = |title: Option<TitleFact>| title.map(|title| (title.kind, title.parent));
+        self.structure_changed |= place_of(before) != place_of(title);
         self.rows[slot as usize].title = title;
-        self.structure_changed = true;
         self.dirty.push(slot);
     }
 
