@@ -1,5 +1,6 @@
 //! Where log, store and registry are, and a producer over them.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -219,17 +220,25 @@ impl World {
     }
 }
 
-/// Writes schema and configuration, and reads them as a process does at its start.
+/// Writes schema and configuration, and reads them as a process does at its start. A child may be reading those of the
+/// same place, and places share a directory.
 fn write_config(dir: &Path, dataset: &str, schema: &str) -> DatasetSpec {
     std::fs::create_dir_all(dir).unwrap();
-    std::fs::write(dir.join("titles.avsc"), schema).unwrap();
+    write_whole(&dir.join(format!("{dataset}.avsc")), schema);
     let config = dir.join(format!("{dataset}.toml"));
     let text = format!(
-        "[[dataset]]\nname = \"{dataset}\"\nschema = \"titles.avsc\"\npartitions = 3\nsource_versions = \"required\"\n\
+        "[[dataset]]\nname = \"{dataset}\"\nschema = \"{dataset}.avsc\"\npartitions = 3\nsource_versions = \"required\"\n\
          sweep_delete_share_max = 1.0\n"
     );
-    std::fs::write(&config, text).unwrap();
+    write_whole(&config, &text);
     load_specs(&config, dir).unwrap().remove(0)
+}
+
+/// Nobody reads half of the file.
+fn write_whole(path: &Path, text: &str) {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap()).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file.persist(path).unwrap();
 }
 
 fn s3(bucket: &str) -> Arc<dyn BlobStore> {
