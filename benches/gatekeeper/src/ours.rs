@@ -108,6 +108,10 @@ impl Ours {
         let summary = self.gatekeeper.cycle(at.now_ms)?;
         let millis = start.elapsed().as_secs_f64() * 1e3;
         match summary.end {
+            _ if summary.now_ms != at.now_ms => Err(Error::Wrong(format!(
+                "evaluated at {}, not at {}",
+                summary.now_ms, at.now_ms
+            ))),
             CycleEnd::RolledBack { ref reason } => Err(Error::Wrong(reason.clone())),
             _ => Ok((millis, summary)),
         }
