@@ -270,35 +270,42 @@ impl Evaluator {
 
     /// The countries that windows block at an instant, by the number of the windows.
     pub(crate) fn rights_at(&self, facts: &Facts, at: i64) -> Vec<CountrySet> {
-        let rules: Vec<_> = self
-            .rules(Applies::Played)
-            .filter_map(|active| match active.check {
-                Check::Rights(check) => Some((check, active.terms(facts))),
+        self.blocked_at(
+            facts,
+            facts.pools.rights.values(),
+            at,
+            |check| match check {
+                Check::Rights(check) => Some(check),
                 _ => None,
-            })
-            .collect();
-        let blocked = |windows: &Arc<[Window]>| {
-            let by = rules.iter().map(|(check, terms)| check(windows, at, terms));
-            by.fold(CountrySet::EMPTY, |all, by| all | by)
-        };
-        let values = facts.pools.rights.values().par_iter();
-        values.with_min_len(CHUNK).map(blocked).collect()
+            },
+        )
     }
 
     /// The countries that holds block at an instant, by the number of the holds.
     pub(crate) fn holds_at(&self, facts: &Facts, at: i64) -> Vec<CountrySet> {
+        self.blocked_at(facts, facts.pools.holds.values(), at, |check| match check {
+            Check::Holds(check) => Some(check),
+            _ => None,
+        })
+    }
+
+    /// The countries that some checks block at an instant, for each of the values that they look at.
+    fn blocked_at<T: Send + Sync>(
+        &self,
+        facts: &Facts,
+        values: &[Arc<[T]>],
+        at: i64,
+        check: impl Fn(Check) -> Option<fn(&[T], i64, &Terms<'_>) -> CountrySet>,
+    ) -> Vec<CountrySet> {
         let rules: Vec<_> = self
             .rules(Applies::Played)
-            .filter_map(|active| match active.check {
-                Check::Holds(check) => Some((check, active.terms(facts))),
-                _ => None,
-            })
+            .filter_map(|active| Some((check(active.check)?, active.terms(facts))))
             .collect();
-        let blocked = |holds: &Arc<[Hold]>| {
-            let by = rules.iter().map(|(check, terms)| check(holds, at, terms));
+        let blocked = |value: &Arc<[T]>| {
+            let by = rules.iter().map(|(check, terms)| check(value, at, terms));
             by.fold(CountrySet::EMPTY, |all, by| all | by)
         };
-        let values = facts.pools.holds.values().par_iter();
+        let values = values.par_iter();
         values.with_min_len(CHUNK).map(blocked).collect()
     }
 
