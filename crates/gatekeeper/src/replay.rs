@@ -5,8 +5,6 @@ use std::sync::Arc;
 use blobstore::BlobStore;
 use dataset::evaluate;
 use dataset::{DatasetName, Version};
-use hollow::ReadState;
-use hollow::sums::Digest;
 use hollow::write::WriteOptions;
 use liveness::Configuration;
 use registry::Registry;
@@ -17,27 +15,7 @@ use crate::basis::Basis;
 use crate::replacement::Replacement;
 
 /// A version of `liveness` and what came of evaluating it again.
-pub struct Replayed {
-    /// The version.
-    pub version: Version,
-    /// What it was made of.
-    pub basis: Basis,
-    /// The published state.
-    pub published: ReadState,
-    /// The state evaluated again.
-    pub again: ReadState,
-    /// The digest of the published state.
-    pub published_digest: Digest,
-    /// The digest of the state evaluated again.
-    pub again_digest: Digest,
-}
-
-impl Replayed {
-    /// Whether both states hold the same verdicts.
-    pub fn is_identical(&self) -> bool {
-        self.published_digest == self.again_digest
-    }
-}
+pub type Replayed = evaluate::Replayed<Basis>;
 
 /// Evaluates versions of an output again. Near versions share their inputs, so a whole history costs
 /// by its changes.
@@ -82,14 +60,7 @@ impl Replayer {
             }
             Ok(!replacements.is_empty())
         })?;
-        Ok(Replayed {
-            version,
-            basis: Basis::new(version, replayed.basis)?,
-            published: replayed.published,
-            again: replayed.again,
-            published_digest: replayed.published_digest,
-            again_digest: replayed.again_digest,
-        })
+        replayed.try_map_basis(Basis::new)
     }
 
     /// Whether a version comes out again byte for byte: delta and reverse delta (of the first of a

@@ -22,12 +22,12 @@ use crate::{
 /// The random tag of a state that nobody follows.
 const REPLAY_TAG: i64 = 0x5eed_0001_0000_0001;
 
-/// A version of an output and what came of evaluating it again.
-pub struct Replayed {
+/// A version of an output and what came of evaluating it again; `B` is its basis as the application reads it.
+pub struct Replayed<B = Basis> {
     /// The version.
     pub version: Version,
     /// What it was made of.
-    pub basis: Basis,
+    pub basis: B,
     /// The published state.
     pub published: ReadState,
     /// The state evaluated again.
@@ -38,10 +38,28 @@ pub struct Replayed {
     pub again_digest: Digest,
 }
 
-impl Replayed {
+impl<B> Replayed<B> {
     /// Whether both states hold the same records.
     pub fn is_identical(&self) -> bool {
         self.published_digest == self.again_digest
+    }
+
+    /// The same with the basis read as the application's own.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn try_map_basis<C, E>(
+        self,
+        read: impl FnOnce(Version, B) -> Result<C, E>,
+    ) -> Result<Replayed<C>, E> {
+        Ok(Replayed {
+            version: self.version,
+            basis: read(self.version, self.basis)?,
+            published: self.published,
+            again: self.again,
+            published_digest: self.published_digest,
+            again_digest: self.again_digest,
+        })
     }
 }
 
