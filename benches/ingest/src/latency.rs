@@ -44,7 +44,7 @@ pub fn lines(world: &World) -> Result<Vec<Line>> {
             Ok(())
         }
     };
-    let server = SeaweedFs::start()?;
+    let server = SeaweedFs::start_large()?;
     let store = S3Store::new(S3Options {
         credentials: Some(S3Credentials {
             access_key: SeaweedFs::ACCESS_KEY.to_owned(),

@@ -9,8 +9,31 @@ use crate::{Error, Result, free_ports, installed};
 pub struct SeaweedFs {
     process: Option<Process>,
     dir: TempDir,
+    volumes: Volumes,
     /// Master, volume, filer, S3, and the same for gRPC.
     ports: [u16; 8],
+}
+
+/// The files that a server packs objects into. When all of a bucket's are full it makes more, and who writes meanwhile waits
+/// for up to a second.
+#[derive(Clone, Copy)]
+struct Volumes {
+    megabytes: u32,
+    /// How many a bucket gets at once.
+    grown: u32,
+}
+
+impl Volumes {
+    /// For many small buckets: there are forty volumes in all.
+    const SMALL: Self = Self {
+        megabytes: 64,
+        grown: 1,
+    };
+    /// For one bucket that is written to for minutes: as many at once as the server makes by itself.
+    const LARGE: Self = Self {
+        megabytes: 1024,
+        grown: 7,
+    };
 }
 
 impl SeaweedFs {
@@ -19,11 +42,23 @@ impl SeaweedFs {
     /// The secret of [`ACCESS_KEY`](Self::ACCESS_KEY).
     pub const SECRET_KEY: &str = "greenlight-secret";
 
-    /// Starts a server without any bucket.
+    /// Starts a server without any bucket, for many small ones.
     ///
     /// # Errors
     /// Where it can't be installed or does not start.
     pub fn start() -> Result<Self> {
+        Self::start_with(Volumes::SMALL)
+    }
+
+    /// Starts a server without any bucket, for a few that never wait for space, as where it is in service.
+    ///
+    /// # Errors
+    /// Where it can't be installed or does not start.
+    pub fn start_large() -> Result<Self> {
+        Self::start_with(Volumes::LARGE)
+    }
+
+    fn start_with(volumes: Volumes) -> Result<Self> {
         let dir = tempfile::tempdir().map_err(Error::io("create a directory"))?;
         fs::create_dir(dir.path().join("data")).map_err(Error::io("create a directory"))?;
         let identity = format!(
@@ -34,13 +69,13 @@ impl SeaweedFs {
             Self::SECRET_KEY
         );
         fs::write(dir.path().join("s3.json"), identity).map_err(Error::io("write s3.json"))?;
-        // One volume for each bucket, where it would be seven of the forty that there are.
-        let master = "[master.volume_growth]\ncopy_1 = 1\n";
+        let master = format!("[master.volume_growth]\ncopy_1 = {}\n", volumes.grown);
         fs::write(dir.path().join("master.toml"), master)
             .map_err(Error::io("write master.toml"))?;
         let mut server = Self {
             process: None,
             dir,
+            volumes,
             ports: free_ports()?,
         };
         server.start_again()?;
@@ -88,7 +123,7 @@ impl SeaweedFs {
             "-ip=127.0.0.1".to_owned(),
             "-ip.bind=127.0.0.1".to_owned(),
             format!("-dir={}", dir.join("data").display()),
-            "-master.volumeSizeLimitMB=64".to_owned(),
+            format!("-master.volumeSizeLimitMB={}", self.volumes.megabytes),
             "-volume.max=40".to_owned(),
             "-filer".to_owned(),
             "-s3".to_owned(),
