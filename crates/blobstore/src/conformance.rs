@@ -139,6 +139,11 @@ fn create_from_names_a_content_twice(store: &dyn BlobStore, prefix: &str) -> Res
         "a later put of the source changes nothing"
     );
     assert_eq!(store.create_from(&key, &source)?, Created::Exists);
+    assert_eq!(store.create_known(&key, &source, b"two")?, Created::Exists);
+    let other = format!("{prefix}/other");
+    let created = store.create_known(&other, &source, b"two")?;
+    assert_eq!(created, Created::Created);
+    assert_eq!(content(store, &other)?.as_deref(), Some(&b"two"[..]));
     store.delete(&source)?;
     assert_eq!(
         content(store, &key)?.as_deref(),

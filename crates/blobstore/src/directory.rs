@@ -151,6 +151,10 @@ impl BlobStore for DirectoryStore {
         self.link(&source_path, &path)
     }
 
+    fn create_known(&self, key: &str, source: &str, _: &[u8]) -> Result<Created> {
+        self.create_from(key, source)
+    }
+
     fn sync(&self, keys: &[String]) -> Result<()> {
         let paths = keys
             .iter()

@@ -160,7 +160,18 @@ pub trait BlobStore: Send + Sync {
         }
     }
 
-    /// Makes the names that [`create_from`](Self::create_from) gave durable, all at once: a directory is synced once for
+    /// As [`create_from`](Self::create_from), by a caller who has the content at hand: `bytes` are those of the blob `source`.
+    /// Stores that can't give a name without writing again need not read it first. May fail with [`Error::Absent`] where
+    /// there is no blob `source`, or create the blob all the same.
+    ///
+    /// # Errors
+    /// As [`create_from`](Self::create_from).
+    fn create_known(&self, key: &str, source: &str, bytes: &[u8]) -> Result<Created> {
+        check_key(source)?;
+        self.create(key, bytes)
+    }
+
+    /// Makes the names that [`create_from`](Self::create_from) and [`create_known`](Self::create_known) gave durable, all at once: a directory is synced once for
     /// all of its names.
     ///
     /// # Errors

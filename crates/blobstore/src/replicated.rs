@@ -129,6 +129,10 @@ impl BlobStore for ReplicatedStore {
         self.primary.create_from(key, source)
     }
 
+    fn create_known(&self, key: &str, source: &str, bytes: &[u8]) -> Result<Created> {
+        self.primary.create_known(key, source, bytes)
+    }
+
     fn sync(&self, keys: &[String]) -> Result<()> {
         self.primary.sync(keys)
     }

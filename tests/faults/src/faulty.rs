@@ -112,6 +112,9 @@ impl BlobStore for FaultyStore {
     fn create_from(&self, key: &str, source: &str) -> blobstore::Result<Created> {
         self.run(|| self.0.create_from(key, source))
     }
+    fn create_known(&self, key: &str, source: &str, bytes: &[u8]) -> blobstore::Result<Created> {
+        self.run(|| self.0.create_known(key, source, bytes))
+    }
     fn compare_and_swap(
         &self,
         key: &str,
