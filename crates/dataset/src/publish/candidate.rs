@@ -1,60 +1,62 @@
 //! A candidate: its blobs staged where no subscriber looks, and read back.
 
+use std::io;
+use std::panic::resume_unwind;
+use std::thread;
+
 use hollow::sums::ChainSum;
 use hollow::write::Sealed;
 use hollow::{Filter, ReadState};
+use rayon::prelude::*;
 use registry::{BlobSum, Version};
 
 use super::Publisher;
-use crate::chain::{Blobs, sha256};
+use crate::chain::{Blobs, Source, sha256};
 use crate::names::{candidate_prefix, delta_name, reverse_delta_name, snapshot_name};
 use crate::{Error, Result, Step};
+
+/// Blobs by their keys.
+pub(super) type Contents = Vec<(String, Vec<u8>)>;
 
 /// The staged blobs of a candidate.
 pub(super) struct Staged {
     pub(super) prefix: String,
     /// With the optional parts first, as they are promoted.
     pub(super) blobs: Vec<BlobSum>,
+    /// The blobs by their keys.
+    pub(super) contents: Contents,
 }
 
 impl Publisher {
     /// Writes the blobs of a sealed cycle under the candidate's prefix: delta and reverse delta, or the first snapshot.
     pub(super) fn stage(&self, sealed: &Sealed, version: Version) -> Result<Staged> {
-        let prefix = candidate_prefix(&self.source.dataset, version, self.epoch);
+        let source = &self.source;
+        let prefix = candidate_prefix(&source.dataset, version, self.epoch);
         let previous = self.version().filter(|_| !sealed.is_first());
-        let mut named: Vec<(String, Vec<u8>)> = Vec::new();
-        for part in sealed.parts().map(Some).chain([None]) {
-            let mut bytes = Vec::new();
-            let Some(previous) = previous else {
-                sealed
-                    .write_snapshot(part, &mut bytes)
-                    .map_err(|error| self.source.blob_failed(version, error))?;
-                named.push((snapshot_name(part, version), bytes));
-                continue;
-            };
-            let mut reverse = Vec::new();
-            sealed
-                .write_delta(part, &mut bytes)
-                .and_then(|()| sealed.write_reverse_delta(part, &mut reverse))
-                .map_err(|error| self.source.blob_failed(version, error))?;
-            named.push((delta_name(part, previous, version), bytes));
-            named.push((reverse_delta_name(part, version, previous), reverse));
+        let parts: Vec<Option<&str>> = sealed.parts().map(Some).chain([None]).collect();
+        // The part of the fold's memory is as large as the rest.
+        let written: Vec<_> = parts
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|part| write_part(source, sealed, part, previous, version))
+            .collect();
+        let (mut blobs, mut contents) = (Vec::new(), Contents::new());
+        for written in written {
+            for (blob, bytes) in written? {
+                contents.push((format!("{prefix}{}", blob.name), bytes));
+                blobs.push(blob);
+            }
         }
-        let blobs = named.iter().map(|(name, bytes)| BlobSum {
-            name: name.clone(),
-            size: bytes.len() as u64,
-            sha256: sha256(bytes),
-        });
-        let blobs: Vec<BlobSum> = blobs.collect();
-        for (name, _) in &mut named {
-            name.insert_str(0, &prefix);
-        }
-        self.source
+        source
             .store
-            .put_all(&named)
-            .map_err(|source| self.source.store_failed(source))?;
+            .put_all(&contents)
+            .map_err(|error| source.store_failed(error))?;
         self.hook(Step::BlobsStaged)?;
-        Ok(Staged { prefix, blobs })
+        Ok(Staged {
+            prefix,
+            blobs,
+            contents,
+        })
     }
 
     /// Reads the blobs back as a subscriber would: the chain sum after the delta must be the writer's, and after the reverse
@@ -65,94 +67,133 @@ impl Publisher {
         version: Version,
         staged: &Staged,
     ) -> Result<ReadState> {
-        let Some(before) = sealed.state_before() else {
-            let blobs =
-                self.read_back(sealed, version, staged, |part| snapshot_name(part, version))?;
-            let read = blobs
-                .with(|blobs| ReadState::from_snapshot(blobs, &Filter::all()))
-                .map_err(self.source.hollow_failed("read back the snapshot"))?;
-            self.check(
-                version,
-                ChainSum::of(&read) == sealed.chain_sum(),
-                "the snapshot's records differ",
-            )?;
-            return Ok(read);
+        let check = Check {
+            source: &self.source,
+            sealed,
+            version,
+            previous: self.version().unwrap_or_default(),
+            staged,
         };
-        let previous = self.version().unwrap_or_default();
-        let delta = self.read_back(sealed, version, staged, |part| {
-            delta_name(part, previous, version)
-        })?;
-        let (after, changes) = delta
+        let Some(before) = sealed.state_before() else {
+            return check.snapshot();
+        };
+        // Side by side: the writer's own state was made of the delta's bytes, which are read back with the same SHA-256, so it
+        // is the state that the delta leads to. Not in the pool that all datasets share, for a store may be slow.
+        let (after, back) = thread::scope(|scope| {
+            let back = scope.spawn(|| check.reverse_delta(before));
+            (check.delta(before), back.join())
+        });
+        let after = after?;
+        back.unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok(after)
+    }
+}
+
+/// The blobs of one part.
+fn write_part(
+    source: &Source,
+    sealed: &Sealed,
+    part: Option<&str>,
+    previous: Option<Version>,
+    version: Version,
+) -> Result<Vec<(BlobSum, Vec<u8>)>> {
+    let write = |name: String, write: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| {
+        let mut bytes = Vec::new();
+        write(&mut bytes).map_err(|error| source.blob_failed(version, error))?;
+        let sum = BlobSum {
+            name,
+            size: bytes.len() as u64,
+            sha256: sha256(&bytes),
+        };
+        Ok((sum, bytes))
+    };
+    let Some(previous) = previous else {
+        let name = snapshot_name(part, version);
+        return Ok(vec![write(name, &|out| sealed.write_snapshot(part, out))?]);
+    };
+    let (name, reverse_name) = (
+        delta_name(part, previous, version),
+        reverse_delta_name(part, version, previous),
+    );
+    Ok(vec![
+        write(name, &|out| sealed.write_delta(part, out))?,
+        write(reverse_name, &|out| sealed.write_reverse_delta(part, out))?,
+    ])
+}
+
+/// A candidate that is read back.
+struct Check<'a> {
+    source: &'a Source,
+    sealed: &'a Sealed,
+    version: Version,
+    previous: Version,
+    staged: &'a Staged,
+}
+
+impl Check<'_> {
+    fn snapshot(&self) -> Result<ReadState> {
+        let read = self
+            .read(|part| snapshot_name(part, self.version))?
+            .with(|blobs| ReadState::from_snapshot(blobs, &Filter::all()))
+            .map_err(self.source.hollow_failed("read back the snapshot"))?;
+        let holds = ChainSum::of(&read) == self.sealed.chain_sum();
+        self.expect(holds, "the snapshot's records differ")?;
+        Ok(read)
+    }
+
+    fn delta(&self, before: &ReadState) -> Result<ReadState> {
+        let (after, changes) = self
+            .read(|part| delta_name(part, self.previous, self.version))?
             .with(|delta| before.apply(delta))
             .map_err(self.source.hollow_failed("read back the delta"))?;
-        let sum_before = sealed.chain_sum_before().unwrap_or(ChainSum::EMPTY);
-        let sum = sum_before.updated(before, &after, &changes);
-        self.check(
-            version,
-            sum == sealed.chain_sum(),
-            "the records after the delta differ",
-        )?;
-
-        let reverse = self.read_back(sealed, version, staged, |part| {
-            reverse_delta_name(part, version, previous)
-        })?;
-        let (back, changes) = reverse
-            .with(|reverse| after.apply(reverse))
-            .map_err(self.source.hollow_failed("read back the reverse delta"))?;
-        let sum_back = sum.updated(&after, &back, &changes);
-        self.check(
-            version,
-            sum_back == sum_before,
-            "the records after the reverse delta differ",
-        )?;
-        self.check(
-            version,
-            back.tag() == before.tag(),
-            "the reverse delta leads elsewhere",
-        )?;
+        let sum = self.sum_before().updated(before, &after, &changes);
+        let holds = sum == self.sealed.chain_sum();
+        self.expect(holds, "the records after the delta differ")?;
         Ok(after)
     }
 
-    fn read_back(
-        &self,
-        sealed: &Sealed,
-        version: Version,
-        staged: &Staged,
-        name: impl Fn(Option<&str>) -> String,
-    ) -> Result<Blobs> {
+    fn reverse_delta(&self, before: &ReadState) -> Result<()> {
+        let after = self.sealed.state();
+        let (back, changes) = self
+            .read(|part| reverse_delta_name(part, self.version, self.previous))?
+            .with(|reverse| after.apply(reverse))
+            .map_err(self.source.hollow_failed("read back the reverse delta"))?;
+        let sum = self.sealed.chain_sum().updated(after, &back, &changes);
+        let holds = sum == self.sum_before();
+        self.expect(holds, "the records after the reverse delta differ")?;
+        let holds = back.tag() == before.tag();
+        self.expect(holds, "the reverse delta leads elsewhere")
+    }
+
+    fn sum_before(&self) -> ChainSum {
+        let sum = self.sealed.chain_sum_before();
+        sum.unwrap_or(ChainSum::EMPTY)
+    }
+
+    fn read(&self, name: impl Fn(Option<&str>) -> String) -> Result<Blobs> {
         let read = |part: Option<&str>| {
             let name = name(part);
-            let sum = staged
-                .blobs
-                .iter()
-                .find(|blob| blob.name == name)
-                .map(|blob| blob.sha256);
-            self.source
-                .read_blob(version, &format!("{}{name}", staged.prefix), sum)
+            let staged = self.staged.blobs.iter().find(|blob| blob.name == name);
+            let key = format!("{}{name}", self.staged.prefix);
+            let sum = staged.map(|blob| blob.sha256);
+            self.source.read_blob(self.version, &key, sum)
         };
-        let parts = sealed
-            .parts()
-            .map(|part| Ok((part.to_owned(), read(Some(part))?)))
-            .collect::<Result<_>>()?;
+        let parts = self.sealed.parts();
+        let parts = parts.map(|part| Ok((part.to_owned(), read(Some(part))?)));
         Ok(Blobs {
+            parts: parts.collect::<Result<_>>()?,
             main: read(None)?,
-            parts,
         })
     }
 
-    fn check(&self, version: Version, holds: bool, what: &'static str) -> Result<()> {
+    fn expect(&self, holds: bool, what: &'static str) -> Result<()> {
         if holds {
-            Ok(())
-        } else {
-            Err(self.unverified(version, what))
+            return Ok(());
         }
-    }
-
-    fn unverified(&self, version: Version, what: &'static str) -> Error {
-        Error::Verification {
+        Err(Error::Verification {
             dataset: self.source.dataset.clone(),
-            version,
+            version: self.version,
             what,
-        }
+        })
     }
 }

@@ -304,7 +304,7 @@ impl Publisher {
         clock.phases.accept_us = clock.lap();
 
         let info = self.source.version(version)?;
-        self.promote(&info)?;
+        self.promote(&info, &staged.contents)?;
         let mut metadata = populated.metadata;
         metadata.extend(clock.phases.metadata());
         self.announce(&info, metadata, cycle.now_ms)?;

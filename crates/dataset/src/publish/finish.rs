@@ -4,49 +4,44 @@
 //! announced version changes nothing, and the projection is read before it is written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::thread;
 
 use blobstore::Created;
-use registry::{Action, Scope, VersionInfo};
+use registry::{Action, BlobSum, Scope, VersionInfo};
 
 use super::Publisher;
-use crate::chain::sha256;
+use crate::chain::{Source, sha256};
 use crate::names::{blob_key, candidate_of, candidate_prefix, is_part};
 use crate::{Error, Result, Step, project_announcement};
 
 impl Publisher {
-    /// Gives the blobs of an accepted version their public names, the optional parts' first.
-    pub(super) fn promote(&self, info: &VersionInfo) -> Result<()> {
-        let prefix = candidate_prefix(&self.source.dataset, info.version, info.epoch);
+    /// Gives the blobs of an accepted version their public names, those of the optional parts before the main ones. What
+    /// `contents` has of them need not be read.
+    pub(super) fn promote(&self, info: &VersionInfo, contents: &[(String, Vec<u8>)]) -> Result<()> {
         let (parts, main): (Vec<_>, Vec<_>) =
             info.blobs.iter().partition(|blob| is_part(&blob.name));
-        let mut keys = Vec::with_capacity(info.blobs.len());
-        for blob in parts.into_iter().chain(main) {
-            let key = blob_key(&self.source.dataset, &blob.name);
-            match self
-                .source
-                .store
-                .create_from(&key, &format!("{prefix}{}", blob.name))
-            {
-                Ok(Created::Created) => {}
-                // Promoted before; by an attempt that died, most often.
-                Ok(Created::Exists) | Err(blobstore::Error::Absent { .. }) => {
-                    let present = self
-                        .source
-                        .store
-                        .get(&key)
-                        .map_err(|source| self.source.store_failed(source))?;
-                    let present = present
-                        .ok_or_else(|| self.source.damaged(info.version, &blob.name, "missing"))?;
-                    if sha256(&present.bytes) != blob.sha256 {
-                        let what = "another one than was accepted";
-                        return Err(self.source.damaged(info.version, &blob.name, what));
-                    }
-                }
-                Err(source) => return Err(self.source.store_failed(source)),
+        for blobs in [&parts, &main] {
+            // Side by side, since each waits for the store.
+            let promoted: Vec<Result<()>> = thread::scope(|scope| {
+                let source = &self.source;
+                let promote = |blob| move || promote_blob(source, info, blob, contents);
+                let threads: Vec<_> = blobs
+                    .iter()
+                    .map(|blob| scope.spawn(promote(blob)))
+                    .collect();
+                let joined = threads.into_iter().map(|thread| thread.join());
+                joined
+                    .map(|promoted| promoted.unwrap_or_else(|panic| resume_unwind(panic)))
+                    .collect()
+            });
+            for promoted in promoted {
+                promoted?;
+                self.hook(Step::BlobPromoted)?;
             }
-            keys.push(key);
-            self.hook(Step::BlobPromoted)?;
         }
+        let name = |blob: &BlobSum| blob_key(&self.source.dataset, &blob.name);
+        let keys: Vec<String> = info.blobs.iter().map(name).collect();
         self.source
             .store
             .sync(&keys)
@@ -128,5 +123,38 @@ impl Publisher {
             .delete(key)
             .map(drop)
             .map_err(|source| self.source.store_failed(source))
+    }
+}
+
+/// Gives a blob its public name.
+fn promote_blob(
+    source: &Source,
+    info: &VersionInfo,
+    blob: &BlobSum,
+    contents: &[(String, Vec<u8>)],
+) -> Result<()> {
+    let store = &source.store;
+    let key = blob_key(&source.dataset, &blob.name);
+    let prefix = candidate_prefix(&source.dataset, info.version, info.epoch);
+    let staged = format!("{prefix}{}", blob.name);
+    let created = match contents.iter().find(|(key, _)| *key == staged) {
+        Some((_, bytes)) => store.create_known(&key, &staged, bytes),
+        None => store.create_from(&key, &staged),
+    };
+    match created {
+        Ok(Created::Created) => Ok(()),
+        // Promoted before; by an attempt that died, most often.
+        Ok(Created::Exists) | Err(blobstore::Error::Absent { .. }) => {
+            let present = store.get(&key);
+            let present = present.map_err(|error| source.store_failed(error))?;
+            let present =
+                present.ok_or_else(|| source.damaged(info.version, &blob.name, "missing"))?;
+            if sha256(&present.bytes) == blob.sha256 {
+                return Ok(());
+            }
+            let what = "another one than was accepted";
+            Err(source.damaged(info.version, &blob.name, what))
+        }
+        Err(error) => Err(source.store_failed(error)),
     }
 }
