@@ -6,9 +6,11 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use blobstore::{Blob, BlobInfo, BlobStore, Created, Etag, Swapped};
 use dataset::{
     Candidate, Cycle, CycleKind, CycleOutcome, Error, Guard, Populated, Publisher,
     PublisherOptions, Snapshots, Version, Veto, load_state, tag,
@@ -19,7 +21,7 @@ use registry::{
     Action, Command, DatasetInfo, DatasetName, Outcome, Registry, Scope, VersionInfo, Versions,
 };
 use support::{
-    Account, Content, START_MS, World, check_finished, cycle, name, options, position,
+    Account, Content, START_MS, World, check, check_finished, cycle, name, options, position,
     position_tags, run, schemas, tempdir, write_changes,
 };
 
@@ -428,6 +430,99 @@ fn snapshots_in_the_background_are_whole() {
         None
     );
     check_finished(&world, SEED, 60);
+}
+
+/// A store in which the snapshots that are staged stand still until they are let go.
+struct HeldSnapshots {
+    store: Arc<dyn BlobStore>,
+    /// `None` while nothing is held; the store gives up after a minute, so that a test fails and does not hang.
+    let_go: Mutex<Option<Receiver<()>>>,
+    gave_up: AtomicBool,
+}
+
+impl BlobStore for HeldSnapshots {
+    fn put_all(&self, blobs: &[(String, Vec<u8>)]) -> blobstore::Result<()> {
+        let is_snapshot = |(key, _): &(String, Vec<u8>)| key.contains("/snapshot");
+        let held = self
+            .let_go
+            .lock()
+            .unwrap()
+            .take_if(|_| blobs.iter().any(is_snapshot));
+        if held.is_some_and(|held| held.recv_timeout(Duration::from_secs(60)).is_err()) {
+            self.gave_up.store(true, Ordering::Relaxed);
+        }
+        self.store.put_all(blobs)
+    }
+    fn get(&self, key: &str) -> blobstore::Result<Option<Blob>> {
+        self.store.get(key)
+    }
+    fn head(&self, key: &str) -> blobstore::Result<Option<BlobInfo>> {
+        self.store.head(key)
+    }
+    fn put(&self, key: &str, bytes: &[u8]) -> blobstore::Result<Etag> {
+        self.store.put(key, bytes)
+    }
+    fn create(&self, key: &str, bytes: &[u8]) -> blobstore::Result<Created> {
+        self.store.create(key, bytes)
+    }
+    fn create_from(&self, key: &str, source: &str) -> blobstore::Result<Created> {
+        self.store.create_from(key, source)
+    }
+    fn create_known(&self, key: &str, source: &str, bytes: &[u8]) -> blobstore::Result<Created> {
+        self.store.create_known(key, source, bytes)
+    }
+    fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<&Etag>,
+        bytes: &[u8],
+    ) -> blobstore::Result<Swapped> {
+        self.store.compare_and_swap(key, expected, bytes)
+    }
+    fn list(&self, prefix: &str) -> blobstore::Result<Vec<BlobInfo>> {
+        self.store.list(prefix)
+    }
+    fn delete(&self, key: &str) -> blobstore::Result<bool> {
+        self.store.delete(key)
+    }
+}
+
+#[test]
+fn a_snapshot_that_stands_still_holds_no_cycle_up() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let held = Arc::new(HeldSnapshots {
+        store: Arc::clone(&world.store),
+        let_go: Mutex::default(),
+        gave_up: AtomicBool::new(false),
+    });
+    let background = PublisherOptions {
+        snapshots: Snapshots::Background,
+        snapshot_every: 1,
+        ..options(None)
+    };
+    let store: Arc<dyn BlobStore> = held.clone();
+    let registry = world.registry();
+    let mut publisher =
+        Publisher::open(name(), store, registry, schemas(), background, START_MS).unwrap();
+    run(&mut publisher, SEED, 5, 5).unwrap();
+
+    let (let_go, waits) = std::sync::mpsc::channel();
+    *held.let_go.lock().unwrap() = Some(waits);
+    run(&mut publisher, SEED, 5, 10).unwrap();
+    let second = publisher.version().unwrap();
+    for end in [15, 20, 25] {
+        run(&mut publisher, SEED, 5, end).unwrap();
+        let snapshot = format!("prod/accounts/snapshot-{second}");
+        assert!(!files(&world).contains_key(&snapshot));
+        check(&world, SEED);
+    }
+    let_go.send(()).unwrap();
+    publisher.wait_for_snapshot();
+    assert!(!held.gave_up.load(Ordering::Relaxed));
+    let snapshot = format!("prod/accounts/snapshot-{second}");
+    assert!(files(&world).contains_key(&snapshot));
+    check_finished(&world, SEED, 25);
 }
 
 #[test]
