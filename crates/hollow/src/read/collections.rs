@@ -184,14 +184,16 @@ impl<'a> Table<'a> {
         let step = layout.element_bits() as usize;
         let free = bits::mask(width);
         let mut at = layout.row_bits as usize * 64 + self.start as usize * step;
-        keys.reserve(self.size as usize);
+        // Which buckets are free nobody can guess, so each is written, and the next goes over a free one.
+        let mut length = keys.len();
+        keys.resize(length + self.count as usize, 0);
         for _ in 0..self.count {
             let key = bits::get(self.page.words, at, width);
-            if key != free {
-                keys.push(key as Ordinal);
-            }
+            keys[length] = key as Ordinal;
+            length += usize::from(key != free);
             at += step;
         }
+        keys.truncate(length);
     }
 
     fn find(&self, key: Ordinal) -> Option<Ordinal> {
