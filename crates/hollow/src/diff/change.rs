@@ -11,6 +11,8 @@ use crate::index::BoundKey;
 use crate::read::{ObjectView, ReadState};
 use crate::value::Value;
 use std::fmt;
+use std::ops::Range;
+use std::slice;
 use std::sync::Arc;
 
 /// No record on that side.
@@ -40,6 +42,7 @@ pub(super) enum Segment {
         ordinal: Ordinal,
         is_new: bool,
     },
+    /// The members of two sets that are not in both: a place there is a range of [`Found::members`].
     Member,
 }
 
@@ -73,9 +76,28 @@ pub(super) struct Found {
     pub(super) sides: Arc<Sides>,
     pub(super) nodes: Vec<Node>,
     pub(super) places: Vec<Place>,
+    pub(super) members: Vec<(Ordinal, Ordinal)>,
 }
 
 impl Found {
+    /// The places in a range.
+    pub(super) fn fields(&self, places: Range<usize>) -> Fields<'_> {
+        Fields {
+            found: self,
+            places: self.places[places].iter(),
+            node: 0,
+            members: [].iter(),
+        }
+    }
+
+    /// The members that a place stands for, if it is one of sets.
+    fn members(&self, place: Place) -> Option<&[(Ordinal, Ordinal)]> {
+        match self.nodes[place.node as usize].segment {
+            Segment::Member => Some(&self.members[place.before as usize..place.after as usize]),
+            _ => None,
+        }
+    }
+
     fn path(&self, node: u32) -> String {
         let mut steps = Vec::new();
         let mut at = node;
@@ -154,6 +176,48 @@ impl Found {
         }
     }
 }
+
+/// The places where two records differ.
+pub(super) struct Fields<'d> {
+    found: &'d Found,
+    places: slice::Iter<'d, Place>,
+    /// The members of two sets that are to come, and their path.
+    node: u32,
+    members: slice::Iter<'d, (Ordinal, Ordinal)>,
+}
+
+impl<'d> Iterator for Fields<'d> {
+    type Item = FieldChange<'d>;
+
+    #[inline]
+    fn next(&mut self) -> Option<FieldChange<'d>> {
+        let found = self.found;
+        loop {
+            if let Some(&(before, after)) = self.members.next() {
+                let node = self.node;
+                let place = Place {
+                    node,
+                    before,
+                    after,
+                };
+                return Some(FieldChange { found, place });
+            }
+            let &place = self.places.next()?;
+            match found.members(place) {
+                Some(members) => (self.node, self.members) = (place.node, members.iter()),
+                None => return Some(FieldChange { found, place }),
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let of = |&place: &Place| self.found.members(place).map_or(1, <[_]>::len);
+        let left = self.places.clone().map(of).sum::<usize>() + self.members.len();
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Fields<'_> {}
 
 /// A place in a record where the two states differ. Path and values are put together when they are asked for.
 #[derive(Clone, Copy)]

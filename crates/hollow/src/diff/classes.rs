@@ -41,7 +41,7 @@ pub(super) struct Paired {
 
 impl<'s> Classes<'s> {
     pub(super) fn new(plan: &Plan<'s>) -> Self {
-        let hashes = [false, true].map(|is_new| ContentHashes::new(plan.sides.state(is_new)));
+        let hashes = plan.hashes.each_ref().map(ContentHashes::fork);
         let names = &plan.sides.names;
         let numbers = [0, 1].map(|side: usize| {
             let hashes: &ContentHashes<'_> = &hashes[side];

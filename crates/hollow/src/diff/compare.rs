@@ -7,26 +7,28 @@ use super::pairing::by_mark;
 use super::plan::{FieldPair, Kind, Plan};
 use crate::Ordinal;
 use crate::error::{Error, Result};
-use crate::read::{ObjectView, Raw, TypeState};
+use crate::read::{ObjectView, Raw, SetView, TypeState};
 use crate::sums::MAX_DEPTH;
+use hashbrown::HashMap;
 use std::ops::Range;
 
 /// Compares records of two states.
 pub(super) struct Comparison<'p, 's> {
     pub(super) plan: &'p Plan<'s>,
     pub(super) classes: Classes<'s>,
-    /// Per type, for ordinals of the first state, the record that was found equal last, plus one. Empty for types that are
-    /// too large for records to be met again.
-    pub(super) partners: Vec<Vec<u32>>,
     pub(super) depth: usize,
     /// Buffers for the elements of two sets.
     pub(super) elements: [Vec<Ordinal>; 2],
     pub(super) nodes: Vec<Node>,
     pub(super) places: Vec<Place>,
+    /// What two sets do not share, for [`Segment::Member`].
+    pub(super) members: Vec<(Ordinal, Ordinal)>,
+    /// Where that lies, of two sets of a type.
+    met: HashMap<Records, (u32, u32)>,
 }
 
 /// Two records of a type, by number.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Records {
     pub(super) of: usize,
     pub(super) old: Ordinal,
@@ -34,30 +36,16 @@ pub(super) struct Records {
 }
 
 impl<'p, 's> Comparison<'p, 's> {
-    /// For about so many pairs of records.
-    pub(super) fn new(plan: &'p Plan<'s>, pairs: usize) -> Self {
-        /// Partners of types with so few records are always remembered.
-        const FEW: usize = 1 << 14;
-        let room = |state: &TypeState| {
-            let count = state.last_ordinal().map_or(0, |last| last as usize + 1);
-            if count <= FEW.max(pairs / 2) {
-                count
-            } else {
-                0
-            }
-        };
-        let partners = plan.types.iter().map(|types| match types.old {
-            Some(old) => vec![0; room(old)],
-            None => Vec::new(),
-        });
+    pub(super) fn new(plan: &'p Plan<'s>) -> Self {
         Self {
-            partners: partners.collect(),
             classes: Classes::new(plan),
             plan,
             depth: 0,
             elements: Default::default(),
             nodes: Vec::new(),
             places: Vec::new(),
+            members: Vec::new(),
+            met: HashMap::new(),
         }
     }
 
@@ -79,18 +67,10 @@ impl<'p, 's> Comparison<'p, 's> {
         Ok(first..self.places.len())
     }
 
-    /// Whether nothing need be compared: the record is shared, or its partner known.
+    /// Whether nothing need be compared.
     #[inline]
-    pub(super) fn is_known(&self, Records { of, old, new }: Records) -> bool {
-        let shared = |changed: &crate::content::Ordinals| old == new && !changed.contains(new);
-        self.plan.types[of].changed.as_ref().is_some_and(shared)
-            || self.partners[of].get(old as usize) == Some(&(new + 1))
-    }
-
-    pub(super) fn remember(&mut self, Records { of, old, new }: Records) {
-        if let Some(partner) = self.partners[of].get_mut(old as usize) {
-            *partner = new + 1;
-        }
+    fn is_known(&self, Records { of, old, new }: Records) -> bool {
+        self.plan.types[of].known(old, new) == Some(true)
     }
 
     pub(super) fn descend(&mut self, records: Records) -> Result<()> {
@@ -118,7 +98,7 @@ impl<'p, 's> Comparison<'p, 's> {
         self.depth -= 1;
         if self.places.len() == places {
             self.nodes.truncate(nodes);
-            self.remember(records);
+            self.plan.types[records.of].remember(records.old, records.new);
         }
         Ok(())
     }
@@ -161,6 +141,9 @@ impl<'p, 's> Comparison<'p, 's> {
                 }
                 Kind::Set(element) => {
                     if let (Some(a), Some(b)) = (old_type.set(old), new_type.set(new)) {
+                        if plan.sides.keys[*element].is_none() {
+                            return self.members(at, records, *element, (a, b));
+                        }
                         return self.with_elements(a, b, |this, a, b| {
                             this.elements(at, *element, a, b, None)
                         });
@@ -247,7 +230,43 @@ impl<'p, 's> Comparison<'p, 's> {
         Ok(())
     }
 
-    /// Elements of two lists, which are given as well, or of two sets.
+    /// Members of two sets, which all lie at one path. Many records have the same sets, so what these do not share is found and
+    /// kept once.
+    fn members(
+        &mut self,
+        at: u32,
+        sets: Records,
+        element: usize,
+        (old, new): (SetView<'_>, SetView<'_>),
+    ) -> Result<()> {
+        let (first, end) = match self.met.get(&sets) {
+            Some(&range) => range,
+            None => {
+                let first = self.members.len() as u32;
+                self.with_elements(old, new, |this, old, new| {
+                    let paired = this.pair(element, old, new)?;
+                    let removed = paired.removed.into_iter().map(|at| (old[at], NONE));
+                    let added = paired.added.into_iter().map(|at| (NONE, new[at]));
+                    this.members.extend(removed.chain(added));
+                    Ok(())
+                })?;
+                let range = (first, self.members.len() as u32);
+                self.met.insert(sets, range);
+                range
+            }
+        };
+        if first < end {
+            let node = Node {
+                parent: at,
+                segment: Segment::Member,
+                holds: Holds::Record(element as u32),
+            };
+            self.alone(node, first, end);
+        }
+        Ok(())
+    }
+
+    /// Elements of two lists, which are given as well, or of two sets of records with a key.
     fn elements(
         &mut self,
         at: u32,
@@ -289,14 +308,13 @@ impl<'p, 's> Comparison<'p, 's> {
         };
         let node = |position: usize, ordinal: Ordinal, is_new: bool| Node {
             parent: at,
-            segment: match (key, lists) {
-                (Some(_), _) => Segment::Key {
+            segment: match key {
+                Some(_) => Segment::Key {
                     of: element as u32,
                     ordinal,
                     is_new,
                 },
-                (None, Some(_)) => Segment::Index(position as u32),
-                (None, None) => Segment::Member,
+                None => Segment::Index(position as u32),
             },
             holds: Holds::Record(element as u32),
         };
@@ -307,17 +325,6 @@ impl<'p, 's> Comparison<'p, 's> {
                 new: new[b],
             };
             self.under(node(b, new[b], true), records)?;
-        }
-        if let (None, None) = (key, lists) {
-            // Members of a set all lie at one path.
-            let node = self.node(node(0, NONE, true));
-            for position in removed {
-                self.place(node, old[position], NONE);
-            }
-            for position in added {
-                self.place(node, NONE, new[position]);
-            }
-            return Ok(());
         }
         for position in removed {
             self.alone(node(position, old[position], false), old[position], NONE);

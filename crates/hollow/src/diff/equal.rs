@@ -13,14 +13,16 @@ use crate::read::{ObjectView, Raw, SetView, TypeState};
 impl Comparison<'_, '_> {
     /// Whether two records are equal.
     pub(super) fn equal(&mut self, records: Records) -> Result<bool> {
-        if self.is_known(records) {
-            return Ok(true);
+        let plan = self.plan;
+        let types = &plan.types[records.of];
+        if let Some(equal) = types.known(records.old, records.new) {
+            return Ok(equal);
         }
         self.descend(records)?;
         let equal = self.equal_below(records)?;
         self.depth -= 1;
         if equal {
-            self.remember(records);
+            types.remember(records.old, records.new);
         }
         Ok(equal)
     }

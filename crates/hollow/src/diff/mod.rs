@@ -10,6 +10,7 @@ mod change;
 mod classes;
 mod compare;
 mod equal;
+mod hashed;
 mod pairing;
 mod plan;
 
@@ -73,10 +74,7 @@ pub struct ChangedRecord {
 impl ChangedRecord {
     /// What differs; never empty.
     pub fn fields(&self) -> impl ExactSizeIterator<Item = FieldChange<'_>> {
-        let found = &*self.found;
-        self.found.places[self.places.clone()]
-            .iter()
-            .map(move |&place| FieldChange { found, place })
+        self.found.fields(self.places.clone())
     }
 }
 
@@ -137,7 +135,7 @@ pub fn diff_by(
         }
     };
     let sides = Arc::new(Sides::new(before, after));
-    let plan = Plan::new(&sides, changes.as_ref());
+    let plan = Plan::new(&sides, changes.as_ref(), pairs.both.len());
     let piece = pairs.both.len().div_ceil(2 * rayon::current_num_threads());
     let changed = pairs
         .both
@@ -146,7 +144,7 @@ pub fn diff_by(
             let Some(of) = plan.number(type_name) else {
                 return Ok(Vec::new());
             };
-            let mut comparison = Comparison::new(&plan, pairs.len());
+            let mut comparison = Comparison::new(&plan);
             let mut ahead = Ahead::default();
             let mut changed = Vec::new();
             for pairs in pairs.chunks(ahead::PAIRS) {
@@ -164,6 +162,7 @@ pub fn diff_by(
                 sides: sides.clone(),
                 nodes: comparison.nodes,
                 places: comparison.places,
+                members: comparison.members,
             });
             let changed = changed
                 .into_iter()

@@ -1,11 +1,15 @@
 //! What two states have in common: which of their types and fields are the same, worked out once for all records.
 
+use super::hashed::{self, Hashed};
+use crate::Ordinal;
 use crate::content::ContentChanges;
 use crate::content::Ordinals;
 use crate::index::BoundKey;
 use crate::read::{ReadState, TypeState};
 use crate::schema::{ObjectSchema, Schema};
+use crate::sums::ContentHashes;
 use hashbrown::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The two states, and what is needed to read what was found in them.
 pub(super) struct Sides {
@@ -78,6 +82,34 @@ pub(super) struct TypePair<'s> {
     pub(super) kind: Kind,
     /// Where the states share structure: the ordinals whose content is not the same in both.
     pub(super) changed: Option<Ordinals>,
+    /// Where they do not, and it pays.
+    pub(super) hashed: Option<Hashed>,
+    /// For ordinals of the first state, the record that was found equal last, plus one. Empty for types whose records are
+    /// not met again. What one thread finds serves all, and whether it is seen changes no outcome.
+    partners: Vec<AtomicU32>,
+}
+
+impl TypePair<'_> {
+    /// Whether two records are equal, if that can be told without looking at them.
+    #[inline]
+    pub(super) fn known(&self, old: Ordinal, new: Ordinal) -> Option<bool> {
+        if let Some(hashed) = &self.hashed {
+            return Some(hashed.equal(old, new));
+        }
+        let shared = |changed: &Ordinals| old == new && !changed.contains(new);
+        let partner = || self.partners.get(old as usize);
+        let is_partner = |partner: &AtomicU32| partner.load(Ordering::Relaxed) == new + 1;
+        (self.changed.as_ref().is_some_and(shared) || partner().is_some_and(is_partner))
+            .then_some(true)
+    }
+
+    /// Two records are equal.
+    #[inline]
+    pub(super) fn remember(&self, old: Ordinal, new: Ordinal) {
+        if let Some(partner) = self.partners.get(old as usize) {
+            partner.store(new + 1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// How records of a type are compared; types by number.
@@ -102,21 +134,29 @@ pub(super) struct FieldPair {
 pub(super) struct Plan<'s> {
     pub(super) sides: &'s Sides,
     pub(super) types: Vec<TypePair<'s>>,
+    /// The hashes of both states' records, as far as they are prepared.
+    pub(super) hashes: [ContentHashes<'s>; 2],
 }
 
 impl<'s> Plan<'s> {
-    /// `changes` is for states that share structure.
-    pub(super) fn new(sides: &'s Sides, changes: Option<&ContentChanges>) -> Self {
+    /// For so many pairs of records. `changes` is for states that share structure.
+    pub(super) fn new(sides: &'s Sides, changes: Option<&ContentChanges>, pairs: usize) -> Self {
         let by_name: HashMap<&str, usize> = sides
             .names
             .iter()
             .enumerate()
             .map(|(index, name)| (name.as_str(), index))
             .collect();
+        let mut hashes = [&sides.before, &sides.after].map(ContentHashes::new);
+        let hashed = match changes {
+            Some(_) => sides.names.iter().map(|_| None).collect(),
+            None => hashed::prepare(sides, &mut hashes),
+        };
         let types = sides
             .names
             .iter()
-            .map(|name| {
+            .zip(hashed)
+            .map(|(name, hashed)| {
                 let old = sides.before.type_state(name);
                 let new = sides.after.type_state(name);
                 TypePair {
@@ -130,14 +170,42 @@ impl<'s> Plan<'s> {
                             .copied()
                             .collect()
                     }),
+                    partners: match hashed {
+                        Some(_) => Vec::new(),
+                        None => partners(&sides.before, name, pairs),
+                    },
+                    hashed,
                 }
             })
             .collect();
-        Self { sides, types }
+        Self {
+            sides,
+            types,
+            hashes,
+        }
     }
 
     pub(super) fn number(&self, type_name: &str) -> Option<usize> {
         self.sides.names.iter().position(|name| name == type_name)
+    }
+}
+
+/// Room for the partners of a type's records: of types that are small, or whose records are met more than once.
+fn partners(before: &ReadState, name: &str, pairs: usize) -> Vec<AtomicU32> {
+    /// Partners of types with so few records are always remembered.
+    const FEW: usize = 1 << 14;
+    let Some(records) = before.type_state(name) else {
+        return Vec::new();
+    };
+    // Elements are not counted: most collections share little of what they hold.
+    let referring =
+        |of: &TypeState| of.count() * referred(of.schema()).filter(|&to| to == name).count();
+    let references: usize = before.types().map(referring).sum();
+    let met = references.min(pairs);
+    let room = records.last_ordinal().map_or(0, |last| last as usize + 1);
+    match room <= FEW.max(met / 2) {
+        true => (0..room).map(|_| AtomicU32::new(0)).collect(),
+        false => Vec::new(),
     }
 }
 

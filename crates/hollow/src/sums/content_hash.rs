@@ -12,6 +12,7 @@ use crate::read::{Raw, ReadState, TypeState};
 use crate::schema::{Schema, dependency_order};
 use hashbrown::HashMap;
 use rayon::prelude::*;
+use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// References are followed no deeper than this. Only data with a cycle, which no writer can make, or absurdly long chains
@@ -31,25 +32,22 @@ const BLOCK: usize = 4096;
 /// The hash of a record, or `None` where there is none.
 type Hash = Option<u128>;
 
+#[derive(Clone)]
 struct HashedType<'s> {
     state: &'s TypeState,
     name: [u8; 16],
     /// OBJECT: per field the type referred to. LIST and SET: the element type. MAP: key and value type.
     children: Vec<Option<usize>>,
-    /// Hashes of all records by ordinal, where they were prepared.
-    dense: Option<Vec<u128>>,
+    /// Hashes of all records by ordinal, where they were prepared; 0 where there is no record.
+    dense: Option<Arc<Vec<u128>>>,
 }
 
 impl HashedType<'_> {
     #[inline]
     fn known(&self, ordinal: Ordinal) -> Option<Hash> {
         let hashes = self.dense.as_ref()?;
-        Some(
-            hashes
-                .get(ordinal as usize)
-                .copied()
-                .filter(|_| self.state.is_populated(ordinal)),
-        )
+        let hash = hashes.get(ordinal as usize).copied();
+        Some(hash.filter(|&hash| hash != 0))
     }
 }
 
@@ -58,7 +56,14 @@ pub(crate) struct ContentHashes<'s> {
     types: Vec<HashedType<'s>>,
     by_name: HashMap<&'s str, usize>,
     memory: Vec<HashMap<Ordinal, u128>>,
-    buffer: Vec<u8>,
+    buffers: Buffers,
+}
+
+/// What records that are not done yet put together, one behind the other.
+#[derive(Default)]
+struct Buffers {
+    bytes: Vec<u8>,
+    members: Vec<Ordinal>,
 }
 
 impl<'s> ContentHashes<'s> {
@@ -92,7 +97,7 @@ impl<'s> ContentHashes<'s> {
             types,
             by_name,
             memory,
-            buffer: Vec::new(),
+            buffers: Buffers::default(),
         }
     }
 
@@ -101,30 +106,46 @@ impl<'s> ContentHashes<'s> {
         self.by_name.get(name).copied()
     }
 
-    /// Hashes all records of the types that others refer to, and of type `also`, on all cores. Types that refer to each
-    /// other in a cycle are left to the memory.
-    pub(crate) fn prepare(&mut self, also: Option<usize>) {
+    /// The same with what is prepared, and a memory of its own.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            types: self.types.clone(),
+            by_name: self.by_name.clone(),
+            memory: self.types.iter().map(|_| HashMap::new()).collect(),
+            buffers: Buffers::default(),
+        }
+    }
+
+    /// Hashes all records of the types that others refer to, on all cores. Types that refer to each other in a cycle are left
+    /// to the memory.
+    pub(crate) fn prepare(&mut self) {
+        let children = self.types.iter().flat_map(|hashed| &hashed.children);
+        let referred: Vec<usize> = children.flatten().copied().collect();
+        self.prepare_types(referred);
+    }
+
+    /// Hashes all records of some types on all cores, where all that they refer to is prepared or among them.
+    pub(crate) fn prepare_types(&mut self, types: impl IntoIterator<Item = usize>) {
         let schemas: Vec<Schema> = self
             .types
             .iter()
             .map(|hashed| hashed.state.schema().clone())
             .collect();
         let mut wanted = vec![false; self.types.len()];
-        for &child in self
-            .types
-            .iter()
-            .flat_map(|hashed| &hashed.children)
-            .flatten()
-            .chain(&also)
-        {
-            wanted[child] = true;
+        for index in types {
+            wanted[index] = true;
         }
         for index in dependency_order(&schemas) {
             if wanted[index] && self.is_ready(index) {
                 let dense = self.all_of(index);
-                self.types[index].dense = Some(dense);
+                self.types[index].dense = Some(Arc::new(dense));
             }
         }
+    }
+
+    /// The hashes of all records of a type by ordinal, where they were prepared; 0 where there is no record.
+    pub(crate) fn prepared(&self, index: usize) -> Option<Arc<Vec<u128>>> {
+        self.types[index].dense.clone()
     }
 
     fn is_ready(&self, index: usize) -> bool {
@@ -145,10 +166,10 @@ impl<'s> ContentHashes<'s> {
             .par_chunks_mut(BLOCK)
             .enumerate()
             .for_each(|(block, hashes)| {
-                let mut buffer = Vec::new();
+                let mut buffers = Buffers::default();
                 for (offset, hash) in hashes.iter_mut().enumerate() {
                     let ordinal = (block * BLOCK + offset) as Ordinal;
-                    *hash = self.of_children(index, ordinal, &mut buffer).unwrap_or(0);
+                    *hash = self.of_children(index, ordinal, &mut buffers).unwrap_or(0);
                 }
             });
         hashes
@@ -170,7 +191,7 @@ impl<'s> ContentHashes<'s> {
         let this = &*self;
         let words: Vec<(Ordinal, u64)> = state.populated_words().collect();
         let sum_of_words = |words: &[(Ordinal, u64)]| {
-            let mut buffer = Vec::new();
+            let mut buffers = Buffers::default();
             let mut sum = 0u128;
             for &(first, mut word) in words {
                 while word != 0 {
@@ -178,7 +199,7 @@ impl<'s> ContentHashes<'s> {
                     word &= word - 1;
                     let hash = match this.types[index].known(ordinal) {
                         Some(hash) => hash,
-                        None => this.of_children(index, ordinal, &mut buffer),
+                        None => this.of_children(index, ordinal, &mut buffers),
                     };
                     sum = sum.wrapping_add(hash.unwrap_or(0));
                 }
@@ -192,11 +213,11 @@ impl<'s> ContentHashes<'s> {
     }
 
     /// The hash of a record whose children were prepared.
-    fn of_children(&self, index: usize, ordinal: Ordinal, buffer: &mut Vec<u8>) -> Hash {
-        let child = |_: &mut Vec<u8>, child: usize, ordinal: Ordinal| {
+    fn of_children(&self, index: usize, ordinal: Ordinal, buffers: &mut Buffers) -> Hash {
+        let child = |_: &mut Buffers, child: usize, ordinal: Ordinal| {
             Ok(self.types[child].known(ordinal).flatten())
         };
-        hash_record(&self.types[index], ordinal, buffer, child)
+        hash_record(&self.types[index], ordinal, buffers, child)
             .ok()
             .flatten()
     }
@@ -213,7 +234,7 @@ impl<'s> ContentHashes<'s> {
         hash_below(
             &self.types,
             &mut self.memory,
-            &mut self.buffer,
+            &mut self.buffers,
             index,
             ordinal,
             0,
@@ -224,7 +245,7 @@ impl<'s> ContentHashes<'s> {
 fn hash_below(
     types: &[HashedType<'_>],
     memory: &mut [HashMap<Ordinal, u128>],
-    buffer: &mut Vec<u8>,
+    buffers: &mut Buffers,
     index: usize,
     ordinal: Ordinal,
     depth: usize,
@@ -241,31 +262,34 @@ fn hash_below(
             ordinal,
         });
     }
-    let hash = hash_record(&types[index], ordinal, buffer, |buffer, child, ordinal| {
-        hash_below(types, memory, buffer, child, ordinal, depth + 1)
-    })?;
+    let hash = hash_record(
+        &types[index],
+        ordinal,
+        buffers,
+        |buffers, child, ordinal| hash_below(types, memory, buffers, child, ordinal, depth + 1),
+    )?;
     if let (Some(hash), true) = (hash, depth > 0) {
         memory[index].insert(ordinal, hash);
     }
     Ok(hash)
 }
 
-/// Puts a record together behind what `buffer` holds, its children as their hashes, and hashes that part.
+/// Puts a record together behind what the buffers hold, its children as their hashes, and hashes that part.
 #[inline]
 fn hash_record(
     hashed: &HashedType<'_>,
     ordinal: Ordinal,
-    buffer: &mut Vec<u8>,
-    mut child: impl FnMut(&mut Vec<u8>, usize, Ordinal) -> Result<Hash>,
+    buffers: &mut Buffers,
+    mut child: impl FnMut(&mut Buffers, usize, Ordinal) -> Result<Hash>,
 ) -> Result<Hash> {
     let Some(view) = record(hashed.state, ordinal) else {
         return Ok(None);
     };
-    let start = buffer.len();
-    buffer.extend_from_slice(&hashed.name);
-    let mut child = |buffer: &mut Vec<u8>, position: usize, ordinal: Ordinal| -> Result<Hash> {
+    let start = buffers.bytes.len();
+    buffers.bytes.extend_from_slice(&hashed.name);
+    let mut child = |buffers: &mut Buffers, position: usize, ordinal: Ordinal| -> Result<Hash> {
         match hashed.children.get(position).copied().flatten() {
-            Some(index) => child(buffer, index, ordinal),
+            Some(index) => child(buffers, index, ordinal),
             None => Ok(None),
         }
     };
@@ -273,21 +297,22 @@ fn hash_record(
         RecordView::Object(view) => {
             for position in 0..view.schema().fields.len() {
                 match view.raw(position) {
-                    Raw::Null => buffer.push(NULL),
+                    Raw::Null => buffers.bytes.push(NULL),
                     Raw::Fixed(ordinal)
                         if view.schema().fields[position].referenced_type.is_some() =>
                     {
-                        let hash = child(buffer, position, ordinal as Ordinal)?;
-                        put_child(buffer, hash);
+                        let hash = child(buffers, position, ordinal as Ordinal)?;
+                        put_child(buffers, hash);
                     }
                     Raw::Fixed(value) => {
-                        buffer.push(FIXED);
-                        buffer.extend_from_slice(&value.to_le_bytes());
+                        buffers.bytes.push(FIXED);
+                        buffers.bytes.extend_from_slice(&value.to_le_bytes());
                     }
                     Raw::Variable(bytes) => {
-                        buffer.push(VARIABLE);
-                        buffer.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-                        buffer.extend_from_slice(bytes);
+                        buffers.bytes.push(VARIABLE);
+                        let length = (bytes.len() as u64).to_le_bytes();
+                        buffers.bytes.extend_from_slice(&length);
+                        buffers.bytes.extend_from_slice(bytes);
                     }
                 }
             }
@@ -295,24 +320,28 @@ fn hash_record(
         }
         RecordView::List(view) => {
             for element in view.iter() {
-                let hash = child(buffer, 0, element)?;
-                put_child(buffer, hash);
+                let hash = child(buffers, 0, element)?;
+                put_child(buffers, hash);
             }
             (view.len(), 0)
         }
         RecordView::Set(view) => {
             let mut sum = 0u128;
-            for element in view.iter() {
-                sum = sum.wrapping_add(child(buffer, 0, element)?.unwrap_or(u128::from(DANGLING)));
+            let first = buffers.members.len();
+            view.append_to(&mut buffers.members);
+            for at in first..buffers.members.len() {
+                let hash = child(buffers, 0, buffers.members[at])?;
+                sum = sum.wrapping_add(hash.unwrap_or(u128::from(DANGLING)));
             }
+            buffers.members.truncate(first);
             (view.len(), sum)
         }
         RecordView::Map(view) => {
             let mut sum = 0u128;
             for (key, value) in view.iter() {
                 let mut entry = [0; 32];
-                let key = child(buffer, 0, key)?.unwrap_or(u128::from(DANGLING));
-                let value = child(buffer, 1, value)?.unwrap_or(u128::from(DANGLING));
+                let key = child(buffers, 0, key)?.unwrap_or(u128::from(DANGLING));
+                let value = child(buffers, 1, value)?.unwrap_or(u128::from(DANGLING));
                 entry[..16].copy_from_slice(&key.to_le_bytes());
                 entry[16..].copy_from_slice(&value.to_le_bytes());
                 sum = sum.wrapping_add(xxh3_128(&entry));
@@ -320,6 +349,7 @@ fn hash_record(
             (view.len(), sum)
         }
     };
+    let buffer = &mut buffers.bytes;
     buffer.extend_from_slice(&(size as u64).to_le_bytes());
     buffer.extend_from_slice(&sum.to_le_bytes());
     let hash = xxh3_128(&buffer[start..]);
@@ -327,7 +357,8 @@ fn hash_record(
     Ok(Some(hash))
 }
 
-fn put_child(buffer: &mut Vec<u8>, child: Hash) {
+fn put_child(buffers: &mut Buffers, child: Hash) {
+    let buffer = &mut buffers.bytes;
     match child {
         Some(hash) => {
             buffer.push(CHILD);

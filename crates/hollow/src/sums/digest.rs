@@ -25,7 +25,7 @@ impl Digest {
     /// [`Error::TooDeep`](crate::Error::TooDeep) for data whose references go round in a circle.
     pub fn of(state: &ReadState) -> Result<Self> {
         let mut hashes = ContentHashes::new(state);
-        hashes.prepare(None);
+        hashes.prepare();
         let mut sum = of_schemas(state);
         for name in keyed_types(state) {
             if let Some(index) = hashes.type_index(name) {
