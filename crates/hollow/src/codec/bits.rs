@@ -22,14 +22,20 @@ pub fn words_for(bits: u64) -> u64 {
 /// The element of `width` bits (0 to 64) at bit `offset`. Bits behind the last word read as 0.
 #[inline]
 pub fn get(words: &[u64], offset: usize, width: u32) -> u64 {
+    get_masked(words, offset, mask(width))
+}
+
+/// As [`get`], for a caller that has the mask of the width.
+#[inline]
+pub fn get_masked(words: &[u64], offset: usize, mask: u64) -> u64 {
     let word = offset >> 6;
     let shift = (offset & 63) as u32;
     // Both words are read even if one would do: which elements lie across two is as good as random.
     if word + 1 < words.len() {
         let (low, high) = (words[word], words[word + 1]);
-        return (low >> shift | high << 1 << (63 - shift)) & mask(width);
+        return (low >> shift | high << 1 << (63 - shift)) & mask;
     }
-    words.get(word).map_or(0, |low| low >> shift) & mask(width)
+    words.get(word).map_or(0, |low| low >> shift) & mask
 }
 
 /// Overwrites the element of `width` bits (0 to 64) at bit `offset` with the low bits of `value`.

@@ -23,10 +23,39 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct PrimaryKeyIndex {
     key: BoundKey,
-    number: Option<(usize, FieldType)>,
+    /// With a limit of 0 if the key is none of one number.
+    number: NumberKey,
     slots: Slots,
     /// Records whose key another record with a smaller ordinal has.
     duplicates: Arc<BTreeSet<(u64, Ordinal)>>,
+}
+
+/// A key of one INT or LONG of the record itself.
+#[derive(Debug, Clone, Copy)]
+struct NumberKey {
+    field: usize,
+    /// What is stored is below this. An INT and a LONG of the same value are stored alike.
+    limit: u64,
+}
+
+impl NumberKey {
+    fn of(key: &BoundKey) -> Self {
+        let (field, field_type) = key.number_field().unwrap_or((0, FieldType::Reference));
+        Self {
+            field,
+            limit: stored_limit(field_type),
+        }
+    }
+}
+
+/// The stored form of numbers of this type lies below: it is that of the smallest number, which stands for null. Of other
+/// types none does.
+fn stored_limit(field_type: FieldType) -> u64 {
+    match field_type {
+        FieldType::Int => zigzag_int(i32::MIN).into(),
+        FieldType::Long => zigzag_long(i64::MIN),
+        _ => 0,
+    }
 }
 
 /// Look-ups that wait for memory together.
@@ -65,7 +94,7 @@ impl PrimaryKeyIndex {
             },
         );
         Self {
-            number: key.number_field(),
+            number: NumberKey::of(&key),
             key,
             slots,
             duplicates: Arc::new(duplicates),
@@ -115,7 +144,7 @@ impl PrimaryKeyIndex {
     fn with(&self, key: BoundKey, removed: &[Ordinal], added: &[Ordinal]) -> Self {
         if removed.is_empty() && added.is_empty() {
             return Self {
-                number: key.number_field(),
+                number: NumberKey::of(&key),
                 key,
                 slots: self.slots.clone(),
                 duplicates: self.duplicates.clone(),
@@ -172,7 +201,7 @@ impl PrimaryKeyIndex {
             }
         }
         Self {
-            number: key.number_field(),
+            number: NumberKey::of(&key),
             key,
             slots,
             duplicates: Arc::new(duplicates),
@@ -217,7 +246,9 @@ impl PrimaryKeyIndex {
 
     /// The record of a key. Numbers fit INT and LONG alike; `None` also for values that fit no record.
     pub fn get(&self, key: &[KeyValue]) -> Option<Ordinal> {
-        if let ([KeyValue::Long(key)], Some(_)) = (key, self.number) {
+        if let [KeyValue::Long(key)] = key
+            && self.number.limit > 0
+        {
             return self.get_long(*key);
         }
         let (stored, hash) = self.key.stored(key)?;
@@ -249,11 +280,12 @@ impl PrimaryKeyIndex {
     /// ahead.
     #[inline(always)]
     fn entry_of(&self, key: i64) -> Option<(Ordinal, ObjectView<'_>)> {
-        let (hash, stored) = self.number_key(key)?;
-        if let Some((field, _)) = self.number
+        let stored = zigzag_long(key);
+        let hash = hash_number(stored);
+        if stored < self.number.limit
             && let Some(ordinal) = self.slots.candidate(hash)
-            && let Some(view) = self.key.root().object(ordinal)
-            && view.is_number(field, stored)
+            && let Some(view) = self.key.root().indexed_object(ordinal)
+            && view.is_number(self.number.field, stored)
         {
             return Some((ordinal, view));
         }
@@ -264,6 +296,11 @@ impl PrimaryKeyIndex {
     #[cold]
     #[inline(never)]
     fn entry_behind(&self, hash: u64, stored: u64) -> Option<(Ordinal, ObjectView<'_>)> {
+        let mut paths = self.key.paths();
+        let limit = stored_limit(paths.next()?.field_type);
+        if stored >= limit || paths.len() > 0 {
+            return None;
+        }
         let stored = [Stored::Fixed(stored)];
         let ordinal = self
             .slots
@@ -278,40 +315,40 @@ impl PrimaryKeyIndex {
         keys: &[i64],
         mut each: impl FnMut(usize, Option<(Ordinal, ObjectView<'a>)>),
     ) {
-        let Some((field, _)) = self.number else {
+        let NumberKey { field, limit } = self.number;
+        if limit == 0 {
             for (position, &key) in keys.iter().enumerate() {
                 each(position, self.entry_of(key));
             }
             return;
-        };
+        }
         let root = self.key.root();
-        let mut hashed = [None::<(u64, u64)>; BATCH];
+        let mut hashed = [(0, 0); BATCH];
         let mut found = [None::<Ordinal>; BATCH];
         let mut views = [None::<(Ordinal, ObjectView<'_>)>; BATCH];
         for (batch, keys) in keys.chunks(BATCH).enumerate() {
             for (hashed, &key) in hashed.iter_mut().zip(keys) {
-                *hashed = self.number_key(key);
+                let stored = zigzag_long(key);
+                *hashed = (hash_number(stored), stored);
             }
             let hashed = &hashed[..keys.len()];
             // The first that may be it: mostly it is.
-            for (found, hashed) in found.iter_mut().zip(hashed) {
-                *found = hashed.and_then(|(hash, _)| self.slots.candidate(hash));
+            for (found, &(hash, _)) in found.iter_mut().zip(hashed) {
+                *found = self.slots.candidate(hash);
             }
             // A word of each row, so that the rows are waited for together, too.
             let mut touched = 0;
             for (view, found) in views.iter_mut().zip(&found) {
-                *view = found.and_then(|ordinal| Some((ordinal, root.object(ordinal)?)));
+                *view = found.and_then(|ordinal| Some((ordinal, root.indexed_object(ordinal)?)));
                 if let Some((_, view)) = view {
                     touched ^= view.page.first_word(view.row);
                 }
             }
             std::hint::black_box(touched);
-            for (offset, (view, hashed)) in views.iter().zip(hashed).enumerate() {
+            for (offset, (view, &(hash, stored))) in views.iter().zip(hashed).enumerate() {
                 let entry = view
-                    .filter(|(_, view)| {
-                        hashed.is_some_and(|(_, stored)| view.is_number(field, stored))
-                    })
-                    .or_else(|| hashed.and_then(|(hash, stored)| self.entry_behind(hash, stored)));
+                    .filter(|(_, view)| stored < limit && view.is_number(field, stored))
+                    .or_else(|| self.entry_behind(hash, stored));
                 each(batch * BATCH + offset, entry);
             }
         }
@@ -320,25 +357,6 @@ impl PrimaryKeyIndex {
     /// Appends the ordinals of the records of these keys, in their order, as [`find_longs`](Self::find_longs) finds them.
     pub fn get_longs(&self, keys: &[i64], out: &mut Vec<Option<Ordinal>>) {
         self.find_longs(keys, |_, found| out.push(found.map(|(ordinal, _)| ordinal)));
-    }
-
-    #[inline]
-    fn number_key(&self, key: i64) -> Option<(u64, u64)> {
-        let field_type = match self.number {
-            Some((_, field_type)) => field_type,
-            None if self.key.paths().len() == 1 => self.key.paths().next()?.field_type,
-            None => return None,
-        };
-        let stored = match field_type {
-            FieldType::Long if key != i64::MIN => zigzag_long(key),
-            FieldType::Int => i32::try_from(key)
-                .ok()
-                .filter(|&key| key != i32::MIN)
-                .map(zigzag_int)?
-                .into(),
-            _ => return None,
-        };
-        Some((hash_number(stored), stored))
     }
 
     /// Bytes on the heap, what the indexes of other states share included, the records not.

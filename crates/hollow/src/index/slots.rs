@@ -22,9 +22,7 @@ const PAGE_SLOTS: usize = 256;
 const CHUNK_PAGES: usize = 16;
 const CHUNK_SLOTS: usize = CHUNK_PAGES * PAGE_SLOTS;
 
-/// Ordinals are below 2^29.
-const ORDINAL_BITS_MAX: u32 = 29;
-/// No tag is all ones, so that no slot in use looks like an empty one.
+/// No ordinal of a table is all ones, so that no slot in use looks like an empty one.
 const EMPTY: u32 = u32::MAX;
 
 /// A table built for n ordinals has 4/3 n slots: 5.3 bytes for each, and one of 40 stands behind its home. With a
@@ -33,7 +31,39 @@ const BUILD_SLOTS: (usize, usize) = (4, 3);
 /// It is built anew before more than 4/5 of the slots are taken, where the lines would run full one after the other.
 const MAX_LOAD: (usize, usize) = (4, 5);
 
-type Line = [u32; LINE_SLOTS];
+/// The halves of its slots apart, so that a look-up compares those with the hash in half as many steps.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    high: [u16; LINE_SLOTS],
+    low: [u16; LINE_SLOTS],
+}
+
+impl Line {
+    const EMPTY: Self = Self {
+        high: [u16::MAX; LINE_SLOTS],
+        low: [u16::MAX; LINE_SLOTS],
+    };
+
+    #[inline]
+    fn get(&self, at: usize) -> u32 {
+        u32::from(self.high[at]) << 16 | u32::from(self.low[at])
+    }
+
+    #[inline]
+    fn set(&mut self, at: usize, slot: u32) {
+        self.high[at] = (slot >> 16) as u16;
+        self.low[at] = slot as u16;
+    }
+
+    #[inline]
+    fn slots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.high
+            .iter()
+            .zip(&self.low)
+            .map(|(&high, &low)| u32::from(high) << 16 | u32::from(low))
+    }
+}
+
 /// Aligned, so that a line of slots is one of the cache.
 #[derive(Debug, Clone)]
 #[repr(align(64))]
@@ -87,31 +117,32 @@ impl Slots {
     /// An empty table with room for `count` ordinals, of which `last` is the largest for now.
     pub(crate) fn with_room_for(count: usize, last: Ordinal) -> Self {
         let slots = (count * BUILD_SLOTS.0 / BUILD_SLOTS.1 + 1).next_multiple_of(PAGE_SLOTS);
-        let empty = Arc::new(Page([[EMPTY; LINE_SLOTS]; PAGE_SLOTS / LINE_SLOTS]));
+        let empty = Arc::new(Page([Line::EMPTY; PAGE_SLOTS / LINE_SLOTS]));
         let chunk: Arc<Chunk> = Arc::new(std::array::from_fn(|_| empty.clone()));
         Self {
             chunks: vec![chunk; slots.div_ceil(CHUNK_SLOTS)],
             slots,
             count: 0,
-            ordinal_bits: (last.checked_ilog2().map_or(0, |log| log + 1) + 1).min(ORDINAL_BITS_MAX),
+            // Ordinals are below 2^29, so there are two bits of the hash at least.
+            ordinal_bits: last.checked_ilog2().map_or(0, |log| log + 1) + 1,
         }
     }
 
+    /// The bits of a slot that hold a part of the hash.
     #[inline]
-    fn tag(&self, hash: u64) -> u32 {
-        let tags = u64::from(u32::MAX >> self.ordinal_bits);
-        ((u64::from(hash as u32) * tags) >> 32) as u32
+    fn tag_mask(&self) -> u32 {
+        u32::MAX << self.ordinal_bits
     }
 
     #[inline]
     fn tagged(&self, hash: u64, ordinal: Ordinal) -> u32 {
-        self.tag(hash) << self.ordinal_bits | ordinal
+        hash as u32 & self.tag_mask() | ordinal
     }
 
     /// The ordinal in a slot in use.
     #[inline]
     fn ordinal(&self, slot: u32) -> Ordinal {
-        slot & ((1 << self.ordinal_bits) - 1)
+        slot & !self.tag_mask()
     }
 
     /// Of `count` ordinals, of which `last` is the largest. `hash` gives those of a run with their hashes; runs ascend.
@@ -177,7 +208,7 @@ impl Slots {
     ) -> Segment {
         let first = segment * CHUNK_SLOTS;
         let length = CHUNK_SLOTS.min(self.slots - first);
-        let mut lines = [[EMPTY; LINE_SLOTS]; CHUNK_SLOTS / LINE_SLOTS];
+        let mut lines = [Line::EMPTY; CHUNK_SLOTS / LINE_SLOTS];
         // The other half of each hash, so that few keys need be compared, and how many slots of a line are taken. Walking
         // to the first free one would end at a place that no processor guesses.
         let mut checks = [[0u32; LINE_SLOTS]; CHUNK_SLOTS / LINE_SLOTS];
@@ -193,15 +224,15 @@ impl Slots {
                 if alike {
                     let same = |&at: &usize| {
                         checks[line][at] == check
-                            && same_key(self.ordinal(lines[line][at]), ordinal)
+                            && same_key(self.ordinal(lines[line].get(at)), ordinal)
                     };
                     if let Some(at) = (0..free).find(same) {
-                        duplicates.push((self.ordinal(lines[line][at]), ordinal));
+                        duplicates.push((self.ordinal(lines[line].get(at)), ordinal));
                         continue 'next;
                     }
                 }
                 if free < LINE_SLOTS {
-                    lines[line][free] = self.tagged(hash, ordinal);
+                    lines[line].set(free, self.tagged(hash, ordinal));
                     checks[line][free] = check;
                     taken[line] += 1;
                     count += 1;
@@ -232,7 +263,7 @@ impl Slots {
     /// Whether so many more ordinals would make searches slow, or `last` among them is too large for a slot: the caller
     /// builds the table anew then.
     pub(crate) fn is_full_with(&self, more: usize, last: Ordinal) -> bool {
-        (self.count + more) * MAX_LOAD.1 > self.slots * MAX_LOAD.0 || last >> self.ordinal_bits != 0
+        (self.count + more) * MAX_LOAD.1 > self.slots * MAX_LOAD.0 || last >= !self.tag_mask()
     }
 
     /// The first slot of a line.
@@ -262,28 +293,33 @@ impl Slots {
         let page = slot / PAGE_SLOTS;
         let chunk = Arc::make_mut(&mut self.chunks[page / CHUNK_PAGES]);
         let page = Arc::make_mut(&mut chunk[page % CHUNK_PAGES]);
-        page.0[slot % PAGE_SLOTS / LINE_SLOTS][slot % LINE_SLOTS] = value;
+        page.0[slot % PAGE_SLOTS / LINE_SLOTS].set(slot % LINE_SLOTS, value);
     }
 
-    /// The first ordinal at the home of `hash` that it can belong to. Mostly it is the right one.
+    /// The first ordinal at the home of `hash` that it can belong to. Mostly it is the right one; seldom none of the table.
     #[inline]
     pub(crate) fn candidate(&self, hash: u64) -> Option<Ordinal> {
         let line = self.line(self.home(hash));
-        let alike = alike(line, self.tagged(hash, 0), u32::MAX << self.ordinal_bits);
+        let high = |slot: u32| (slot >> 16) as u16;
+        let alike = alike(
+            &line.high,
+            high(self.tagged(hash, 0)),
+            high(self.tag_mask()),
+        );
         // The mask changes nothing: it spares a check of bounds.
         let first = alike.trailing_zeros() as usize % LINE_SLOTS;
-        (alike != 0).then(|| self.ordinal(line[first]))
+        (alike != 0).then(|| self.ordinal(line.get(first)))
     }
 
     fn search(&self, hash: u64, mut is_it: impl FnMut(Ordinal) -> bool) -> Found {
         let mut at = self.home(hash);
-        let tag = self.tag(hash);
+        let tagged = self.tagged(hash, 0);
         loop {
-            for (offset, &slot) in self.line(at).iter().enumerate() {
+            for (offset, slot) in self.line(at).slots().enumerate() {
                 if slot == EMPTY {
                     return Found::EmptyAt(at + offset);
                 }
-                if slot >> self.ordinal_bits == tag && is_it(self.ordinal(slot)) {
+                if slot & self.tag_mask() == tagged && is_it(self.ordinal(slot)) {
                     return Found::At(at + offset, self.ordinal(slot));
                 }
             }
@@ -336,7 +372,7 @@ impl Slots {
         let mut at = gap;
         loop {
             at = self.next(at);
-            let slot = self.line(at)[at % LINE_SLOTS];
+            let slot = self.line(at).get(at % LINE_SLOTS);
             if slot == EMPTY {
                 break;
             }
@@ -364,40 +400,38 @@ impl Slots {
     }
 }
 
-/// Which slots of a line equal `tagged` in the bits of `mask`: the compiler makes 55 instructions of the portable loop,
-/// three times as many as there are here.
+/// Which slots of a line equal `high` in the bits of `mask`: the compiler makes three times as many instructions of the
+/// portable loop.
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "the only way to the instructions")]
 #[inline]
-fn alike(line: &Line, tagged: u32, mask: u32) -> u32 {
+fn alike(line: &[u16; LINE_SLOTS], high: u16, mask: u16) -> u32 {
     // SAFETY: every x86_64 processor has SSE2, and the function only works on values.
-    unsafe { alike_sse2(line, tagged, mask) }
+    unsafe { alike_sse2(line, high, mask) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse2")]
-fn alike_sse2(line: &Line, tagged: u32, mask: u32) -> u32 {
+fn alike_sse2(line: &[u16; LINE_SLOTS], high: u16, mask: u16) -> u32 {
     use std::arch::x86_64::{
-        __m128i, _mm_and_si128, _mm_cmpeq_epi32, _mm_movemask_epi8, _mm_packs_epi16,
-        _mm_packs_epi32, _mm_set1_epi32,
+        __m128i, _mm_and_si128, _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set1_epi16,
     };
-    let (tagged, mask) = (_mm_set1_epi32(tagged as i32), _mm_set1_epi32(mask as i32));
-    let quarters: &[[u32; 4]; 4] = bytemuck::cast_ref(line);
-    let [a, b, c, d] = quarters.map(|quarter| {
-        let quarter: __m128i = bytemuck::cast(quarter);
-        _mm_cmpeq_epi32(_mm_and_si128(quarter, mask), tagged)
+    let (high, mask) = (_mm_set1_epi16(high as i16), _mm_set1_epi16(mask as i16));
+    let halves: &[[u16; LINE_SLOTS / 2]; 2] = bytemuck::cast_ref(line);
+    let [a, b] = halves.map(|half| {
+        let half: __m128i = bytemuck::cast(half);
+        _mm_cmpeq_epi16(_mm_and_si128(half, mask), high)
     });
-    let halves = _mm_packs_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
-    _mm_movemask_epi8(halves) as u32
+    _mm_movemask_epi8(_mm_packs_epi16(a, b)) as u32
 }
 
-/// Which slots of a line equal `tagged` in the bits of `mask`.
+/// Which slots of a line equal `high` in the bits of `mask`.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
-fn alike(line: &Line, tagged: u32, mask: u32) -> u32 {
+fn alike(line: &[u16; LINE_SLOTS], high: u16, mask: u16) -> u32 {
     let mut alike = 0;
     for (index, slot) in line.iter().enumerate() {
-        alike |= u32::from(slot & mask == tagged) << index;
+        alike |= u32::from(slot & mask == high) << index;
     }
     alike
 }

@@ -1,11 +1,10 @@
 //! What differs between two states of a type, found by the structure that they share.
 
 use super::Ordinal;
-use super::layout::{ObjectShape, SIZE, Shape, SlotKind};
+use super::layout::{ObjectShape, SIZE, Shape};
 use super::object::ObjectView;
 use super::page::{PAGE_ROWS, PageView, rows};
 use super::type_state::TypeState;
-use crate::schema::Schema;
 
 /// Ordinals whose records differ between two states. One whose record is another stands in both lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,18 +51,11 @@ pub(crate) fn between(before: &TypeState, after: &TypeState) -> Changed {
 
 /// Those of `which` rows that hold the same record in two pages of one schema.
 fn equal_rows(state: &TypeState, a: &PageView<'_>, b: &PageView<'_>, which: u64) -> u64 {
-    let is_equal: &dyn Fn(u32) -> bool = match (&*state.shape, &*state.schema) {
-        (Shape::Object(shape), Schema::Object(_)) if a.layout == b.layout => {
-            &|row| same_layout_equal(shape, a, b, row)
-        }
-        (Shape::Object(shape), Schema::Object(schema)) => &|row| {
+    let is_equal: &dyn Fn(u32) -> bool = match &*state.shape {
+        Shape::Object(shape) if a.layout == b.layout => &|row| same_layout_equal(shape, a, b, row),
+        Shape::Object(shape) => &|row| {
             let (page, other) = (*a, *b);
-            let a = ObjectView {
-                schema,
-                shape,
-                page,
-                row,
-            };
+            let a = ObjectView { shape, page, row };
             let b = ObjectView { page: other, ..a };
             (0..shape.kinds.len()).all(|field| a.raw(field) == b.raw(field))
         },
@@ -86,7 +78,7 @@ fn same_layout_equal(shape: &ObjectShape, a: &PageView<'_>, b: &PageView<'_>, ro
     let (a_start, b_start) = (a.variable_start(shape, row), b.variable_start(shape, row));
     let (mut a_end, mut b_end) = (a_start, b_start);
     for (index, slot) in a.layout.slots.iter().enumerate() {
-        if let SlotKind::Variable(_) = slot.kind {
+        if slot.is_variable() {
             let (a_null, b_null);
             (a_end, a_null) = a.variable_end(row, index);
             (b_end, b_null) = b.variable_end(row, index);

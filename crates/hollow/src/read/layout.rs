@@ -4,7 +4,7 @@
 //! There are few distinct layouts, so a type keeps each once in a [`LayoutTable`] and pages name it by a number.
 
 use crate::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, bits};
-use crate::schema::{FieldType, Schema};
+use crate::schema::{FieldType, ObjectSchema, Schema};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -30,6 +30,15 @@ impl SlotKind {
             FieldType::String | FieldType::Bytes => Self::Variable(field_type),
         }
     }
+
+    fn field_type(self) -> Option<FieldType> {
+        match self {
+            Self::Number(field_type) | Self::Pattern(field_type) | Self::Variable(field_type) => {
+                Some(field_type)
+            }
+            Self::Count => None,
+        }
+    }
 }
 
 /// The width of a field type whose width does not depend on values.
@@ -48,9 +57,18 @@ pub(crate) struct Slot {
     pub(crate) offset: u32,
     /// Bits, 0 to 64.
     pub(crate) width: u8,
-    pub(crate) kind: SlotKind,
-    /// The stored value that is null, of those that are neither STRING nor BYTES.
+    /// Of collections there is none.
+    pub(crate) field_type: Option<FieldType>,
+    /// The stored value that is null, of those that are neither STRING nor BYTES; of numbers it is all ones.
     pub(crate) null: u64,
+}
+
+impl Slot {
+    /// Whether the value is a STRING or BYTES.
+    #[inline]
+    pub(crate) fn is_variable(&self) -> bool {
+        matches!(self.field_type, Some(FieldType::String | FieldType::Bytes))
+    }
 }
 
 /// Where the values of a row lie, and how wide the elements behind the rows are.
@@ -80,7 +98,7 @@ impl Layout {
                 let slot = Slot {
                     offset,
                     width,
-                    kind,
+                    field_type: kind.field_type(),
                     null: match kind {
                         SlotKind::Pattern(FieldType::Float) => u64::from(NULL_FLOAT_BITS),
                         SlotKind::Pattern(FieldType::Double) => NULL_DOUBLE_BITS,
@@ -116,7 +134,7 @@ impl Layout {
 /// The layouts in use in one type.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LayoutTable {
-    layouts: Vec<Arc<Layout>>,
+    layouts: Vec<Layout>,
     by_widths: HashMap<Box<[u8]>, u32>,
 }
 
@@ -138,7 +156,7 @@ impl LayoutTable {
         }
         let table = Arc::make_mut(this);
         let id = table.layouts.len() as u32;
-        table.layouts.push(Arc::new(layout));
+        table.layouts.push(layout);
         table.by_widths.insert(key, id);
         id
     }
@@ -177,6 +195,8 @@ pub(crate) enum Shape {
 /// The fields of an OBJECT type, seen from storage.
 #[derive(Debug)]
 pub(crate) struct ObjectShape {
+    /// The schema itself, so that a look-up finds both behind one pointer.
+    pub(crate) schema: ObjectSchema,
     pub(crate) kinds: Box<[SlotKind]>,
     /// Indexes of the STRING and BYTES fields, ascending.
     pub(crate) variable: Box<[u32]>,
@@ -223,6 +243,7 @@ impl Shape {
                     name(a).cmp(name(b))
                 });
                 Self::Object(ObjectShape {
+                    schema: object.clone(),
                     kinds,
                     variable: variable.into(),
                     before,

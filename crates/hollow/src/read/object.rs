@@ -1,7 +1,7 @@
 //! Typed access to one OBJECT record, without allocation.
 
 use super::Ordinal;
-use super::layout::{ObjectShape, Slot, SlotKind};
+use super::layout::{ObjectShape, Slot};
 use super::page::PageView;
 use crate::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, bits, string, varint};
 use crate::schema::{FieldType, ObjectSchema};
@@ -12,7 +12,6 @@ use std::fmt;
 /// reads as null.
 #[derive(Clone, Copy)]
 pub struct ObjectView<'a> {
-    pub(crate) schema: &'a ObjectSchema,
     pub(crate) shape: &'a ObjectShape,
     pub(crate) page: PageView<'a>,
     pub(crate) row: u32,
@@ -21,33 +20,37 @@ pub struct ObjectView<'a> {
 impl<'a> ObjectView<'a> {
     /// The schema of the record's type.
     pub fn schema(&self) -> &'a ObjectSchema {
-        self.schema
+        &self.shape.schema
     }
 
     /// Position of the field of that name.
     pub fn field_index(&self, name: &str) -> Option<usize> {
-        self.schema.field_index(name)
+        self.schema().field_index(name)
     }
 
     #[inline]
-    fn stored(&self, field: usize, field_type: FieldType) -> Option<(u64, Slot)> {
-        let slot = *self.page.layout.slots.get(field)?;
-        let (SlotKind::Number(found) | SlotKind::Pattern(found) | SlotKind::Variable(found)) =
-            slot.kind
-        else {
-            return None;
-        };
-        if found != field_type {
-            return None;
-        }
-        let at = self.row * self.page.layout.row_bits + slot.offset;
-        let value = bits::get(self.page.words, at as usize, u32::from(slot.width));
-        Some((value, slot))
+    fn slot_of(&self, field: usize, field_type: FieldType) -> Option<&'a Slot> {
+        let slot = self.page.layout.slots.get(field)?;
+        (slot.field_type == Some(field_type)).then_some(slot)
     }
 
+    /// BOOLEAN, FLOAT and DOUBLE.
+    #[inline]
+    fn pattern(&self, field: usize, field_type: FieldType) -> Option<u64> {
+        let slot = self.slot_of(field, field_type)?;
+        let at = self.row * self.page.layout.row_bits + slot.offset;
+        Some(bits::get(
+            self.page.words,
+            at as usize,
+            u32::from(slot.width),
+        ))
+    }
+
+    /// INT, LONG and REFERENCE.
     #[inline]
     fn number(&self, field: usize, field_type: FieldType) -> Option<u64> {
-        let (value, slot) = self.stored(field, field_type)?;
+        let slot = self.slot_of(field, field_type)?;
+        let value = self.page.number(self.row, slot);
         (value != slot.null).then_some(value)
     }
 
@@ -75,7 +78,7 @@ impl<'a> ObjectView<'a> {
     /// A BOOLEAN field; `None` is null.
     #[inline]
     pub fn boolean(&self, field: usize) -> Option<bool> {
-        match self.stored(field, FieldType::Boolean)?.0 {
+        match self.pattern(field, FieldType::Boolean)? {
             0 => Some(false),
             1 => Some(true),
             _ => None,
@@ -85,14 +88,14 @@ impl<'a> ObjectView<'a> {
     /// A FLOAT field; `None` is null.
     #[inline]
     pub fn float(&self, field: usize) -> Option<f32> {
-        let stored = self.stored(field, FieldType::Float)?.0 as u32;
+        let stored = self.pattern(field, FieldType::Float)? as u32;
         (stored != NULL_FLOAT_BITS).then(|| f32::from_bits(stored))
     }
 
     /// A DOUBLE field; `None` is null.
     #[inline]
     pub fn double(&self, field: usize) -> Option<f64> {
-        let stored = self.stored(field, FieldType::Double)?.0;
+        let stored = self.pattern(field, FieldType::Double)?;
         (stored != NULL_DOUBLE_BITS).then(|| f64::from_bits(stored))
     }
 
@@ -110,21 +113,17 @@ impl<'a> ObjectView<'a> {
 
     #[inline]
     fn variable_of(&self, field: usize, field_type: FieldType) -> Option<&'a [u8]> {
-        let slot = self.page.layout.slots.get(field)?;
-        (slot.kind == SlotKind::Variable(field_type))
-            .then(|| self.page.variable(self.shape, self.row, field))
-            .flatten()
+        self.slot_of(field, field_type)?;
+        self.page.variable(self.shape, self.row, field)
     }
 
-    /// Whether an INT, LONG or REFERENCE field holds this stored value.
+    /// Whether a field, which is an INT, LONG or REFERENCE, holds this stored value.
     #[inline]
     pub(crate) fn is_number(&self, field: usize, stored: u64) -> bool {
         let Some(slot) = self.page.layout.slots.get(field) else {
             return false;
         };
-        let at = self.row * self.page.layout.row_bits + slot.offset;
-        let value = bits::get(self.page.words, at as usize, u32::from(slot.width));
-        matches!(slot.kind, SlotKind::Number(_)) && value == stored && stored != slot.null
+        self.page.number(self.row, slot) == stored && stored != slot.null
     }
 
     /// Whether a field is null, whatever its type.
@@ -138,7 +137,7 @@ impl<'a> ObjectView<'a> {
         let Some(slot) = self.page.layout.slots.get(field) else {
             return Raw::Null;
         };
-        if let SlotKind::Variable(_) = slot.kind {
+        if slot.is_variable() {
             return self.raw_variable(field);
         }
         let at = self.row * self.page.layout.row_bits + slot.offset;
@@ -162,8 +161,8 @@ impl<'a> ObjectView<'a> {
 
 impl fmt::Debug for ObjectView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct(&self.schema.name);
-        for (index, field) in self.schema.fields.iter().enumerate() {
+        let mut out = f.debug_struct(&self.schema().name);
+        for (index, field) in self.schema().fields.iter().enumerate() {
             match self.raw(index) {
                 Raw::Null => out.field(&field.name, &"null"),
                 Raw::Variable(bytes) if field.field_type == FieldType::String => {

@@ -10,7 +10,7 @@
 //! stays in the words, as a row that is present but not populated, until the page is rebuilt for something else or half
 //! of it is such remains. Where rows have end offsets and not all 64 are present, the last word says which are.
 
-use super::layout::{END, Layout, NONE, ObjectShape};
+use super::layout::{END, Layout, NONE, ObjectShape, Slot};
 use crate::codec::bits;
 use crate::error::Result;
 use std::sync::Arc;
@@ -120,6 +120,13 @@ impl<'a> PageView<'a> {
             (row * self.layout.row_bits + at.offset) as usize,
             u32::from(at.width),
         )
+    }
+
+    /// The stored value of a slot of an INT, LONG or REFERENCE, whose null is all ones and so the mask.
+    #[inline]
+    pub(crate) fn number(&self, row: u32, slot: &Slot) -> u64 {
+        let at = row * self.layout.row_bits + slot.offset;
+        bits::get_masked(self.words, at as usize, slot.null)
     }
 
     /// The row before `row` that is present.

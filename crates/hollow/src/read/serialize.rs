@@ -37,7 +37,7 @@ pub(crate) fn record(state: &TypeState, ordinal: Ordinal, out: &mut Vec<u8>) {
 }
 
 fn object(view: &ObjectView<'_>, out: &mut Vec<u8>) {
-    for (index, field) in view.schema.fields.iter().enumerate() {
+    for (index, field) in view.schema().fields.iter().enumerate() {
         let raw = view.raw(index);
         match (field.field_type, raw) {
             (FieldType::Float, Raw::Null) => out.extend(NULL_FLOAT_BITS.to_be_bytes()),

@@ -117,16 +117,23 @@ impl TypeState {
     /// The OBJECT record of that ordinal; `None` if there is none or the type is of another kind.
     #[inline]
     pub fn object(&self, ordinal: Ordinal) -> Option<ObjectView<'_>> {
-        let (Schema::Object(schema), Shape::Object(shape)) = (&*self.schema, &*self.shape) else {
+        let Shape::Object(shape) = &*self.shape else {
             return None;
         };
         let (page, row) = self.row(ordinal)?;
-        Some(ObjectView {
-            schema,
-            shape,
-            page,
-            row,
-        })
+        Some(ObjectView { shape, page, row })
+    }
+
+    /// The OBJECT record of an ordinal that an index of this state has, so that there is a record.
+    #[inline]
+    pub(crate) fn indexed_object(&self, ordinal: Ordinal) -> Option<ObjectView<'_>> {
+        let Shape::Object(shape) = &*self.shape else {
+            return None;
+        };
+        let page = self.pages.get((ordinal / PAGE_ROWS) as usize)?;
+        let page = page.with(self.layouts.get(page.layout));
+        let row = ordinal % PAGE_ROWS;
+        Some(ObjectView { shape, page, row })
     }
 
     /// The LIST record of that ordinal; `None` if there is none or the type is of another kind.

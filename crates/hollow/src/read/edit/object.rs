@@ -177,12 +177,11 @@ fn write_added(
     let values = &scratch.values[index * fields..][..fields];
     let mut variable = scratch.variable[index * shape.variable.len()..].iter();
     for (&value, slot) in values.iter().zip(&layout.slots) {
-        let stored = match slot.kind {
-            SlotKind::Variable(_) => {
-                bytes.extend(variable.next().copied().unwrap_or_default());
-                bytes.length as u64 | value << (slot.width - 1)
-            }
-            _ => value,
+        let stored = if slot.is_variable() {
+            bytes.extend(variable.next().copied().unwrap_or_default());
+            bytes.length as u64 | value << (slot.width - 1)
+        } else {
+            value
         };
         let at = (row * layout.row_bits + slot.offset) as usize;
         bits::or(row_words, at, u32::from(slot.width), stored);
@@ -295,7 +294,7 @@ fn rebuild_object(
             continue;
         }
         for (field, slot) in layout.slots.iter().enumerate() {
-            let stored = match slot.kind {
+            let stored = match shape.kinds[field] {
                 SlotKind::Variable(_) => {
                     let value = old.variable(shape, row, field);
                     bytes.extend(value.unwrap_or_default());
