@@ -81,6 +81,14 @@ pub fn or(words: &mut [u64], offset: usize, width: u32, value: u64) {
 /// If the target does not lie within `to`.
 pub fn copy(from: &[u64], from_offset: usize, to: &mut [u64], to_offset: usize, length: usize) {
     let mut done = 0;
+    if (from_offset | to_offset) & 63 == 0 {
+        let words = length >> 6;
+        let (from_word, to_word) = (from_offset >> 6, to_offset >> 6);
+        if let Some(from) = from.get(from_word..from_word + words) {
+            to[to_word..to_word + words].copy_from_slice(from);
+            done = words << 6;
+        }
+    }
     while done < length {
         let width = (length - done).min(64) as u32;
         set(
@@ -118,6 +126,8 @@ mod tests {
                 or(&mut zeroed, offset, width, value);
                 offset += width as usize;
             }
+            let mut aligned = vec![seed; filled.len() + 1];
+            copy(&filled, 0, &mut aligned, 64, total);
             let mut moved = vec![seed; filled.len() + 2];
             copy(&filled, 0, &mut moved, 37, total);
             offset = 0;
@@ -126,9 +136,11 @@ mod tests {
                 prop_assert_eq!(get(&filled, offset, width), expected);
                 prop_assert_eq!(get(&zeroed, offset, width), expected);
                 prop_assert_eq!(get(&moved, offset + 37, width), expected);
+                prop_assert_eq!(get(&aligned, offset + 64, width), expected);
                 offset += width as usize;
             }
             prop_assert_eq!(get(&moved, 0, 37), seed & mask(37));
+            prop_assert_eq!(aligned[0], seed);
         }
     }
 }

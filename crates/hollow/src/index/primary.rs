@@ -184,8 +184,11 @@ impl PrimaryKeyIndex {
         for (hash, ordinal) in gone {
             slots.remove(hash, ordinal, old_hash);
         }
-        for (hash, old, new) in moved {
-            slots.replace(hash, old, new);
+        for moved in moved.chunks(BATCH) {
+            slots.await_homes(moved.iter().map(|&(hash, _, _)| hash));
+            for &(hash, old, new) in moved {
+                slots.replace(hash, old, new);
+            }
         }
         let mut duplicates = BTreeSet::new();
         for (hash, ordinal) in fresh {

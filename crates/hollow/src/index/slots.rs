@@ -11,6 +11,7 @@
 //! waits for memory before it starts on the next key; one that need not guess works on several keys at a time.
 
 use crate::Ordinal;
+use crate::read::await_counts;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -291,7 +292,11 @@ impl Slots {
 
     fn set(&mut self, slot: usize, value: u32) {
         let page = slot / PAGE_SLOTS;
-        let chunk = Arc::make_mut(&mut self.chunks[page / CHUNK_PAGES]);
+        let chunk = &mut self.chunks[page / CHUNK_PAGES];
+        if Arc::strong_count(chunk) > 1 {
+            await_counts(chunk.iter());
+        }
+        let chunk = Arc::make_mut(chunk);
         let page = Arc::make_mut(&mut chunk[page % CHUNK_PAGES]);
         page.0[slot % PAGE_SLOTS / LINE_SLOTS].set(slot % LINE_SLOTS, value);
     }
@@ -344,6 +349,12 @@ impl Slots {
             self.set(at, self.tagged(hash, ordinal));
             self.count += 1;
         }
+    }
+
+    /// Waits for the homes of all these at once, before they are changed one after the other.
+    pub(crate) fn await_homes(&self, hashes: impl Iterator<Item = u64>) {
+        let homes = hashes.map(|hash| self.line(self.home(hash)).high[0]);
+        std::hint::black_box(homes.fold(0, |sum, slot| sum ^ slot));
     }
 
     /// Puts `new` in the place of `old`, which has the same hash. Whether `old` was there.

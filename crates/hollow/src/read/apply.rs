@@ -35,6 +35,8 @@ pub(super) enum Source<'a> {
     Collection(CollectionSource<'a>),
 }
 
+/// Pages whose neighbours are waited for together.
+const AHEAD_EDITS: usize = 8;
 /// Pages a thread takes at a time.
 const BATCH_PAGES: usize = 64;
 /// Up to so many pages one thread is as fast as waking others.
@@ -50,20 +52,10 @@ pub(super) fn apply(old: &TypeState, frame: &TypeFrame<'_>) -> Result<(TypeState
     let edited: Vec<Result<Edited>> = if edits.len() > PARALLEL_PAGES {
         edits
             .par_chunks(BATCH_PAGES)
-            .flat_map_iter(|edits| {
-                let mut scratch = Default::default();
-                edits
-                    .iter()
-                    .map(|edit| editor.edit(edit, &mut scratch))
-                    .collect::<Vec<_>>()
-            })
+            .flat_map_iter(|edits| editor.edit_all(edits))
             .collect()
     } else {
-        let mut scratch = Default::default();
-        edits
-            .iter()
-            .map(|edit| editor.edit(edit, &mut scratch))
-            .collect()
+        editor.edit_all(&edits)
     };
 
     let mut new = old.clone();
@@ -71,8 +63,12 @@ pub(super) fn apply(old: &TypeState, frame: &TypeFrame<'_>) -> Result<(TypeState
         type_name: old.name().to_owned(),
         ..TypeChanges::default()
     };
-    for (edit, edited) in edits.iter().zip(edited) {
+    for (index, (edit, edited)) in edits.iter().zip(edited).enumerate() {
         let edited = edited?;
+        if index % AHEAD_EDITS == 0 {
+            let ahead = edits[index..].iter().take(AHEAD_EDITS);
+            new.pages.await_chunks(ahead.map(|edit| edit.page));
+        }
         let first = edit.page as u32 * PAGE_ROWS;
         let gone = edit.old.populated & (edit.removed | edit.added_rows());
         changes.removed.extend(rows(gone).map(|row| first + row));

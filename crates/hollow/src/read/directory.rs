@@ -13,8 +13,39 @@ pub(crate) const CHUNK_PAGES: usize = 8;
 const NODE_CHUNKS: usize = 64;
 const NODE_PAGES: usize = CHUNK_PAGES * NODE_CHUNKS;
 
-pub(crate) type Chunk = [Page; CHUNK_PAGES];
-type Node = [Option<Arc<Chunk>>; NODE_CHUNKS];
+pub(crate) type ChunkPages = [Page; CHUNK_PAGES];
+
+#[derive(Clone, Debug, Default)]
+struct Chunk(ChunkPages);
+
+#[derive(Clone, Debug)]
+struct Node([Option<Arc<Chunk>>; NODE_CHUNKS]);
+
+impl Chunk {
+    fn await_counts(&self) {
+        await_counts(self.0.iter().map(|page| &page.words));
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.await_counts();
+    }
+}
+
+impl Node {
+    const EMPTY: Self = Self([const { None }; NODE_CHUNKS]);
+
+    fn await_counts(&self) {
+        await_counts(self.0.iter().flatten());
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.await_counts();
+    }
+}
 
 /// Pages by page number, which is ordinal / 64.
 #[derive(Clone, Debug, Default)]
@@ -24,17 +55,17 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// From all chunks in order.
-    pub(crate) fn from_chunks(chunks: Vec<Chunk>) -> Self {
+    pub(crate) fn from_chunks(chunks: Vec<ChunkPages>) -> Self {
         let mut chunks = chunks.into_iter();
         let mut nodes = Vec::new();
         while chunks.len() > 0 {
-            let node: Node = std::array::from_fn(|_| {
+            let node = std::array::from_fn(|_| {
                 chunks
                     .next()
-                    .filter(|chunk| chunk.iter().any(|page| page.populated != 0))
-                    .map(Arc::new)
+                    .filter(|pages| pages.iter().any(|page| page.populated != 0))
+                    .map(|pages| Arc::new(Chunk(pages)))
             });
-            nodes.push(Some(Arc::new(node)));
+            nodes.push(Some(Arc::new(Node(node))));
         }
         Self { nodes }
     }
@@ -42,8 +73,8 @@ impl Directory {
     #[inline]
     pub(crate) fn get(&self, page: usize) -> Option<&Page> {
         let node = self.nodes.get(page / NODE_PAGES)?.as_ref()?;
-        let chunk = node[page / CHUNK_PAGES % NODE_CHUNKS].as_ref()?;
-        Some(&chunk[page % CHUNK_PAGES])
+        let chunk = node.0[page / CHUNK_PAGES % NODE_CHUNKS].as_ref()?;
+        Some(&chunk.0[page % CHUNK_PAGES])
     }
 
     /// Replaces one page, copying what other directories share.
@@ -52,16 +83,25 @@ impl Directory {
         if node >= self.nodes.len() {
             self.nodes.resize(node + 1, None);
         }
-        let node = self.nodes[node].get_or_insert_with(|| Arc::new([const { None }; NODE_CHUNKS]));
-        let chunk =
-            Arc::make_mut(node)[page / CHUNK_PAGES % NODE_CHUNKS].get_or_insert_with(Arc::default);
-        if Arc::strong_count(chunk) > 1 {
-            // Copying the chunk counts up its pages one after the other, each a wait for memory. Reading beside the counts
-            // first waits for all of them at once.
-            let words = chunk.iter().filter_map(|page| page.words.first());
-            std::hint::black_box(words.fold(0, |sum, word| sum ^ word));
+        let node = self.nodes[node].get_or_insert_with(|| Arc::new(Node::EMPTY));
+        if Arc::strong_count(node) > 1 {
+            node.await_counts();
         }
-        Arc::make_mut(chunk)[page % CHUNK_PAGES] = value;
+        let chunk = Arc::make_mut(node).0[page / CHUNK_PAGES % NODE_CHUNKS]
+            .get_or_insert_with(Arc::default);
+        if Arc::strong_count(chunk) > 1 {
+            chunk.await_counts();
+        }
+        Arc::make_mut(chunk).0[page % CHUNK_PAGES] = value;
+    }
+
+    /// Waits at once for all that [`set`](Self::set) of these pages counts up.
+    pub(crate) fn await_chunks(&self, pages: impl Iterator<Item = usize>) {
+        let chunks = pages.filter_map(|page| {
+            let node = self.nodes.get(page / NODE_PAGES)?.as_ref()?;
+            node.0[page / CHUNK_PAGES % NODE_CHUNKS].as_ref()
+        });
+        await_counts(chunks.flat_map(|chunk| chunk.0.iter().map(|page| &page.words)));
     }
 
     /// Pages with records, ascending by page number.
@@ -71,12 +111,13 @@ impl Directory {
             .enumerate()
             .filter_map(|(index, node)| Some((index, node.as_ref()?)))
             .flat_map(|(node_index, node)| {
-                node.iter().enumerate().filter_map(move |(index, chunk)| {
+                node.0.iter().enumerate().filter_map(move |(index, chunk)| {
                     Some((node_index * NODE_CHUNKS + index, chunk.as_ref()?))
                 })
             })
             .flat_map(|(chunk_index, chunk)| {
                 chunk
+                    .0
                     .iter()
                     .enumerate()
                     .map(move |(index, page)| (chunk_index * CHUNK_PAGES + index, page))
@@ -88,11 +129,11 @@ impl Directory {
     pub(crate) fn last(&self) -> Option<(usize, &Page)> {
         for (node_index, node) in self.nodes.iter().enumerate().rev() {
             let Some(node) = node else { continue };
-            for (index, chunk) in node.iter().enumerate().rev() {
+            for (index, chunk) in node.0.iter().enumerate().rev() {
                 let Some(chunk) = chunk else { continue };
                 let first = (node_index * NODE_CHUNKS + index) * CHUNK_PAGES;
-                if let Some(at) = chunk.iter().rposition(|page| page.populated != 0) {
-                    return Some((first + at, &chunk[at]));
+                if let Some(at) = chunk.0.iter().rposition(|page| page.populated != 0) {
+                    return Some((first + at, &chunk.0[at]));
                 }
             }
         }
@@ -112,15 +153,19 @@ impl Directory {
                 continue;
             }
             for index in 0..NODE_CHUNKS {
-                let a = a.and_then(|node| node[index].as_ref());
-                let b = b.and_then(|node| node[index].as_ref());
+                let a = a.and_then(|node| node.0[index].as_ref());
+                let b = b.and_then(|node| node.0[index].as_ref());
                 if is_shared(a, b) {
                     continue;
                 }
                 let first = (node_index * NODE_CHUNKS + index) * CHUNK_PAGES;
                 for at in 0..CHUNK_PAGES {
-                    let a = a.map(|chunk| &chunk[at]).filter(|page| page.populated != 0);
-                    let b = b.map(|chunk| &chunk[at]).filter(|page| page.populated != 0);
+                    let a = a
+                        .map(|chunk| &chunk.0[at])
+                        .filter(|page| page.populated != 0);
+                    let b = b
+                        .map(|chunk| &chunk.0[at])
+                        .filter(|page| page.populated != 0);
                     match (a, b) {
                         (None, None) => {}
                         (Some(x), Some(y)) if x.shares_words(y) && x.populated == y.populated => {}
@@ -149,7 +194,7 @@ impl Directory {
             .nodes
             .iter()
             .flatten()
-            .flat_map(|node| node.iter().flatten())
+            .flat_map(|node| node.0.iter().flatten())
             .count();
         let words: usize = self
             .pages()
@@ -160,6 +205,13 @@ impl Directory {
             + chunks * (size_of::<Chunk>() + COUNTS)
             + words
     }
+}
+
+/// Waits for the counts of all of them at once. Who copies or drops them one after the other would wait for memory at
+/// each, since no processor looks past a step that changes a count.
+pub(crate) fn await_counts<'a, T: ?Sized + 'a>(shared: impl Iterator<Item = &'a Arc<T>>) {
+    let counts = shared.map(Arc::strong_count);
+    std::hint::black_box(counts.fold(0, |sum, count| sum ^ count));
 }
 
 /// Bytes of the two reference counts in front of an `Arc`'s value.

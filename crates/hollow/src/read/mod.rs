@@ -24,6 +24,7 @@ mod unpack;
 pub use apply::TypeChanges;
 pub use changed::Changed;
 pub use collections::{ListView, MapView, SetView};
+pub(crate) use directory::await_counts;
 pub use filter::Filter;
 pub(crate) use object::Raw;
 pub use object::{HollowStr, ObjectView};

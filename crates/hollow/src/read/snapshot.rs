@@ -4,7 +4,7 @@
 //! and while loading some 100 bytes for each shard, which has at least two. In all, loading takes at most 64 bytes for
 //! each byte of input, 4 KiB for each type, and a few hundred kilobytes for threads.
 
-use super::directory::{CHUNK_PAGES, Chunk, Directory};
+use super::directory::{CHUNK_PAGES, ChunkPages, Directory};
 use super::layout::{Layout, LayoutTable, Shape, SlotKind};
 use super::page::PAGE_ROWS;
 use super::source::{CollectionSource, Column, ObjectSource};
@@ -39,7 +39,7 @@ pub(super) fn load(types: Vec<Loading<'_>>) -> Result<Vec<TypeState>> {
         .enumerate()
         .flat_map(|(index, decoder)| (0..decoder.chunks).map(move |chunk| (index, chunk)))
         .collect();
-    let chunks: Vec<Result<Chunk>> = tasks
+    let chunks: Vec<Result<ChunkPages>> = tasks
         .par_iter()
         .map_init(Scratch::default, |scratch, &(index, chunk)| {
             decoders[index].chunk(chunk, scratch)
@@ -134,7 +134,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    fn finish(&self, mut state: TypeState, chunks: Vec<Chunk>) -> TypeState {
+    fn finish(&self, mut state: TypeState, chunks: Vec<ChunkPages>) -> TypeState {
         let mut ids = vec![0; self.layouts.len()];
         for (id, layout) in ids.iter_mut().zip(&self.layouts) {
             if let Some(layout) = layout.get() {
@@ -167,8 +167,8 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    fn chunk(&self, chunk: usize, scratch: &mut Scratch) -> Result<Chunk> {
-        let mut pages = Chunk::default();
+    fn chunk(&self, chunk: usize, scratch: &mut Scratch) -> Result<ChunkPages> {
+        let mut pages = ChunkPages::default();
         for (at, page) in pages.iter_mut().enumerate() {
             let index = chunk * CHUNK_PAGES + at;
             let first = index as u64 * u64::from(PAGE_ROWS);

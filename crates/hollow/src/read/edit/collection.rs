@@ -109,12 +109,21 @@ fn rebuild_collection(
     };
     let has_size = layout.slots.len() > SIZE;
     let added = edit.added_rows();
-    // Elements of the page so far; kept elements not copied yet, from and to; where the old row starts.
-    let mut end = 0;
-    let mut pending = (0, 0);
-    let mut start = 0;
+    // Rows before the first one that changes stay as they are.
+    let changed = added | old.present() & !kept;
+    let first = match changed.trailing_zeros() {
+        first @ 0..64 if *layout == *old.layout => first,
+        _ => 0,
+    };
+    bits::copy(old.words, 0, words, 0, first as usize * row_bits);
+    // Where the old row starts; elements of the page so far; kept elements not copied yet, from and to.
+    let mut start = old
+        .row_before(first)
+        .map_or(0, |before| old.slot(before, END) as usize);
+    let mut end = start;
+    let mut pending = (0, start);
     let mut index = 0;
-    for row in rows(old.present() | added) {
+    for row in rows((old.present() | added) & u64::MAX << first) {
         let mut size = 0;
         if old.is_present(row) {
             let old_end = old.slot(row, END) as usize;

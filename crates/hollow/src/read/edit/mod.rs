@@ -50,7 +50,7 @@ pub(super) struct Edited {
 
 /// Buffers that edits reuse.
 #[derive(Default)]
-pub(super) struct Scratch<'a> {
+struct Scratch<'a> {
     /// Fixed-length values of the added rows, field by field; of variable-length ones the null mark.
     values: Vec<u64>,
     variable: Vec<&'a [u8]>,
@@ -61,6 +61,9 @@ pub(super) struct Scratch<'a> {
 /// Above this number of layouts, a page that overflows takes the widest so far, so that their number stays bounded
 /// however long a chain grows.
 const LAYOUTS_MAX: usize = 256;
+
+/// Pages that are waited for together.
+const AHEAD_PAGES: usize = 16;
 
 pub(super) struct Editor<'a> {
     state: &'a TypeState,
@@ -85,7 +88,20 @@ impl<'a> Editor<'a> {
         }
     }
 
-    pub(super) fn edit(&self, edit: &Edit<'a>, scratch: &mut Scratch<'a>) -> Result<Edited> {
+    pub(super) fn edit_all(&self, edits: &[Edit<'a>]) -> Vec<Result<Edited>> {
+        let mut scratch = Scratch::default();
+        let mut edited = Vec::with_capacity(edits.len());
+        for edits in edits.chunks(AHEAD_PAGES) {
+            // The first line of each page and the last, so that the pages are waited for together.
+            let words = edits.iter().map(|edit| &edit.old.words);
+            let ends = words.flat_map(|words| [words.first(), words.last()]);
+            std::hint::black_box(ends.flatten().fold(0, |sum, word| sum ^ word));
+            edited.extend(edits.iter().map(|edit| self.edit(edit, &mut scratch)));
+        }
+        edited
+    }
+
+    fn edit(&self, edit: &Edit<'a>, scratch: &mut Scratch<'a>) -> Result<Edited> {
         let added = edit.added_rows();
         let kept = edit.old.populated & !edit.removed & !added;
         if kept | added == 0 {
