@@ -41,26 +41,54 @@ pub fn lines(sizes: &[usize], report: Report<'_>) -> Result<()> {
         let size = Size::drawn(videos);
         let facts = facts(&size.catalogue()?);
         masks(&facts, videos, &size.name(), report)?;
-        let pairs = videos * facts.policies().markets().len();
-        for (name, step) in [("a minute later", MINUTE_MS), ("a day later", DAY_MS)] {
-            let mut survey = survey(&facts)?;
-            let mut now = NOW_MS;
-            survey.evaluate(&facts, now);
-            let runs = repeat(|| {
-                now += step;
-                Ok(evaluate(&mut survey, &facts, now))
-            })?;
-            phases(&runs, name, pairs, &size.name(), report);
+        for kind in ["a minute later", "a day later", "from nothing"] {
+            phases(
+                &runs(&facts, kind, RUNS)?,
+                kind,
+                pairs(&facts, videos),
+                &size.name(),
+                report,
+            );
         }
-        let mut now = NOW_MS;
-        let runs = repeat(|| {
-            now += MINUTE_MS;
-            let mut survey = survey(&facts)?;
-            Ok(evaluate(&mut survey, &facts, now))
-        })?;
-        phases(&runs, "from nothing", pairs, &size.name(), report);
     }
     Ok(())
+}
+
+/// The steps of evaluations alone, for a profiler: `a minute later`, `a day later` or `from nothing`.
+///
+/// # Errors
+/// Where the real catalogue can't be read.
+pub fn alone(videos: usize, kind: &str, count: usize, report: Report<'_>) -> Result<()> {
+    let size = Size::drawn(videos);
+    let facts = facts(&size.catalogue()?);
+    let runs = runs(&facts, kind, count)?;
+    phases(&runs, kind, pairs(&facts, videos), &size.name(), report);
+    Ok(())
+}
+
+fn pairs(facts: &Facts, videos: usize) -> usize {
+    videos * facts.policies().markets().len()
+}
+
+/// Evaluations by one survey while the clock moves, or each by a new one.
+fn runs(facts: &Facts, kind: &str, count: usize) -> Result<Vec<Steps>> {
+    let step = match kind {
+        "a day later" => DAY_MS,
+        _ => MINUTE_MS,
+    };
+    let mut now = NOW_MS;
+    if kind == "from nothing" {
+        return repeat(count, || {
+            now += step;
+            Ok(evaluate(&mut survey(facts)?, facts, now))
+        });
+    }
+    let mut survey = survey(facts)?;
+    survey.evaluate(facts, now);
+    repeat(count, || {
+        now += step;
+        Ok(evaluate(&mut survey, facts, now))
+    })
 }
 
 /// The title masks beside the kernel, alternating, on one core and on all.
@@ -115,9 +143,9 @@ fn survey(facts: &Facts) -> Result<Survey> {
     Ok(survey)
 }
 
-fn repeat(mut run: impl FnMut() -> Result<Steps>) -> Result<Vec<Steps>> {
+fn repeat(count: usize, mut run: impl FnMut() -> Result<Steps>) -> Result<Vec<Steps>> {
     let mut runs = Vec::new();
-    for at in 0..WARM_UPS + RUNS {
+    for at in 0..WARM_UPS + count {
         let steps = run()?;
         if at >= WARM_UPS {
             runs.push(steps);

@@ -163,6 +163,47 @@ impl Cycles {
     }
 }
 
+/// Where our cycles went, and how many verdicts changed in them.
+fn phases(summaries: &[CycleSummary], size: &str, report: Report<'_>) {
+    for (phase, micros) in PHASES {
+        let millis = median_of(summaries, |summary| micros(&summary.phases) as f64 / 1e3);
+        report(reported(format!("  of it, {phase}, {size}"), millis, "ms"));
+    }
+    let changed = median_of(summaries, |summary| summary.records_changed as f64);
+    report(reported(
+        format!("  videos changed, {size}"),
+        changed,
+        "videos",
+    ));
+}
+
+/// Whole cycles of our side alone, for a profiler.
+///
+/// # Errors
+/// Those of the cycles.
+pub fn alone(videos: usize, count: usize, report: Report<'_>) -> Result<()> {
+    let size = Size::drawn(videos);
+    let mut ours = Ours::new(copy(size)?)?;
+    ours.cycle(At::start())?;
+    let mut millis = Vec::with_capacity(count);
+    let mut summaries = Vec::with_capacity(count);
+    for cycle in 1..=3 + count {
+        let (took, summary) = ours.cycle(At::cycle(cycle))?;
+        if cycle > 3 {
+            millis.push(took);
+            summaries.push(summary);
+        }
+    }
+    let size = size.name();
+    report(reported(
+        format!("whole cycle, 0.1 % changed, {size}"),
+        median(&millis),
+        "ms",
+    ));
+    phases(&summaries, &size, report);
+    Ok(())
+}
+
 /// Both sides on one catalogue, with everything loaded and published.
 fn start(videos: usize, verifies: bool) -> Result<(Ours, Java)> {
     let mut ours = Ours::new(copy(Size::drawn(videos))?)?;
@@ -183,18 +224,7 @@ pub fn cycle(sizes: &[usize], report: Report<'_>) -> Result<()> {
         let cycles = Cycles::run(&mut ours, &mut java, 1, WARM_UPS, At::cycle)?;
         let goal = if videos == 250_000 { 20.0 } else { 0.0 };
         report(cycles.line(format!("whole cycle, 0.1 % changed, {name}"), goal));
-        for (phase, micros) in PHASES {
-            let millis = |summary: &CycleSummary| micros(&summary.phases) as f64 / 1e3;
-            let millis = median_of(&cycles.summaries, millis);
-            report(reported(format!("  of it, {phase}, {name}"), millis, "ms"));
-        }
-        let changed = |summary: &CycleSummary| summary.records_changed as f64;
-        let changed = median_of(&cycles.summaries, changed);
-        report(reported(
-            format!("  videos changed, {name}"),
-            changed,
-            "videos",
-        ));
+        phases(&cycles.summaries, &name, report);
         for (at, phase) in THEIR_PHASES.iter().enumerate() {
             let millis: Vec<f64> = cycles.phases.iter().map(|phases| phases[at]).collect();
             report(reported(
