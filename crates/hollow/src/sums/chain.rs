@@ -24,24 +24,17 @@ impl ChainSum {
 
     /// The sum of `after`, from that of `before` and what a delta changed: costs by the change.
     #[must_use]
-    pub fn updated(mut self, before: &ReadState, after: &ReadState, changes: &Changes) -> Self {
-        let mut buffer = Vec::new();
+    pub fn updated(self, before: &ReadState, after: &ReadState, changes: &Changes) -> Self {
+        let mut sum = self.0;
         for change in &changes.types {
-            let sums = TypeSum::new(&change.type_name);
             if let Some(state) = before.type_state(&change.type_name) {
-                change
-                    .removed
-                    .iter()
-                    .for_each(|&ordinal| self.remove(sums.stored(state, ordinal, &mut buffer)));
+                sum = sum.wrapping_sub(sum_of_ordinals(state, &change.removed));
             }
             if let Some(state) = after.type_state(&change.type_name) {
-                change
-                    .added
-                    .iter()
-                    .for_each(|&ordinal| self.add(sums.stored(state, ordinal, &mut buffer)));
+                sum = sum.wrapping_add(sum_of_ordinals(state, &change.added));
             }
         }
-        self
+        Self(sum)
     }
 
     /// Puts a record in, by its [`TypeSum::record`].
@@ -54,6 +47,27 @@ impl ChainSum {
     #[inline]
     pub fn remove(&mut self, record: u128) {
         self.0 = self.0.wrapping_sub(record);
+    }
+}
+
+/// Ordinals that one task hashes; up to so many, one thread is as fast as waking others.
+const BLOCK: usize = 1024;
+
+/// The sum of some records of a type.
+fn sum_of_ordinals(state: &TypeState, ordinals: &[Ordinal]) -> u128 {
+    let sums = TypeSum::new(state.name());
+    let sum_of_block = |ordinals: &[Ordinal]| {
+        let mut buffer = Vec::new();
+        ordinals.iter().fold(0u128, |sum, &ordinal| {
+            sum.wrapping_add(sums.stored(state, ordinal, &mut buffer))
+        })
+    };
+    match ordinals.len() > 2 * BLOCK {
+        true => ordinals
+            .par_chunks(BLOCK)
+            .map(sum_of_block)
+            .reduce(|| 0, u128::wrapping_add),
+        false => sum_of_block(ordinals),
     }
 }
 

@@ -51,11 +51,56 @@ impl HashedType<'_> {
     }
 }
 
+/// Types with ordinals up to this one are remembered in a list: a country's hash is asked for in every set that has it.
+const LISTED: usize = 1 << 14;
+
+/// Hashes of the records of a type that were met.
+enum Memory {
+    /// By ordinal; 0 where it was not met.
+    Listed(Vec<u128>),
+    Scattered(HashMap<Ordinal, u128>),
+}
+
+impl Memory {
+    fn of(state: &TypeState) -> Self {
+        match state.last_ordinal() {
+            Some(last) if (last as usize) < LISTED => Self::Listed(vec![0; last as usize + 1]),
+            _ => Self::Scattered(HashMap::new()),
+        }
+    }
+
+    #[inline]
+    fn get(&self, ordinal: Ordinal) -> Hash {
+        match self {
+            Self::Listed(hashes) => hashes
+                .get(ordinal as usize)
+                .copied()
+                .filter(|&hash| hash != 0),
+            Self::Scattered(hashes) => hashes.get(&ordinal).copied(),
+        }
+    }
+
+    fn insert(&mut self, ordinal: Ordinal, hash: u128) {
+        match self {
+            Self::Listed(hashes) => {
+                if let Some(slot) = hashes.get_mut(ordinal as usize) {
+                    *slot = hash;
+                }
+            }
+            Self::Scattered(hashes) => drop(hashes.insert(ordinal, hash)),
+        }
+    }
+}
+
+fn memories(types: &[HashedType<'_>]) -> Vec<Memory> {
+    types.iter().map(|it| Memory::of(it.state)).collect()
+}
+
 /// Hashes records of one state.
 pub(crate) struct ContentHashes<'s> {
     types: Vec<HashedType<'s>>,
     by_name: HashMap<&'s str, usize>,
-    memory: Vec<HashMap<Ordinal, u128>>,
+    memory: Vec<Memory>,
     buffers: Buffers,
 }
 
@@ -92,11 +137,10 @@ impl<'s> ContentHashes<'s> {
                 dense: None,
             })
             .collect();
-        let memory = types.iter().map(|_| HashMap::new()).collect();
         Self {
+            memory: memories(&types),
             types,
             by_name,
-            memory,
             buffers: Buffers::default(),
         }
     }
@@ -111,7 +155,7 @@ impl<'s> ContentHashes<'s> {
         Self {
             types: self.types.clone(),
             by_name: self.by_name.clone(),
-            memory: self.types.iter().map(|_| HashMap::new()).collect(),
+            memory: memories(&self.types),
             buffers: Buffers::default(),
         }
     }
@@ -244,7 +288,7 @@ impl<'s> ContentHashes<'s> {
 
 fn hash_below(
     types: &[HashedType<'_>],
-    memory: &mut [HashMap<Ordinal, u128>],
+    memory: &mut [Memory],
     buffers: &mut Buffers,
     index: usize,
     ordinal: Ordinal,
@@ -253,7 +297,7 @@ fn hash_below(
     if let Some(hash) = types[index].known(ordinal) {
         return Ok(hash);
     }
-    if let Some(&hash) = memory[index].get(&ordinal) {
+    if let Some(hash) = memory[index].get(ordinal) {
         return Ok(Some(hash));
     }
     if depth > MAX_DEPTH {

@@ -1,6 +1,7 @@
 //! The content digest: equal exactly when two states hold the same records.
 
 use super::content_hash::ContentHashes;
+use crate::Ordinal;
 use crate::content::ContentChanges;
 use crate::error::Result;
 use crate::read::{Changes, ReadState};
@@ -64,23 +65,11 @@ impl Digest {
             return Self::of(after);
         }
         let changes = changes();
-        let mut sum = self.0;
-        let (mut old, mut new) = (ContentHashes::new(before), ContentHashes::new(after));
-        for name in keyed_types(after) {
-            let (Some(old_index), Some(new_index)) = (old.type_index(name), new.type_index(name))
-            else {
-                continue;
-            };
-            let Some(changed) = changes.of_type(name) else {
-                continue;
-            };
-            for &ordinal in &changed.removed {
-                sum = sum.wrapping_sub(old.hash(old_index, ordinal)?.unwrap_or(0));
-            }
-            for &ordinal in &changed.added {
-                sum = sum.wrapping_add(new.hash(new_index, ordinal)?.unwrap_or(0));
-            }
-        }
+        let (gone, come) = rayon::join(
+            || sum_of(before, after, |name| Some(&changes.of_type(name)?.removed)),
+            || sum_of(after, before, |name| Some(&changes.of_type(name)?.added)),
+        );
+        let sum = self.0.wrapping_sub(gone?).wrapping_add(come?);
         Ok(Self(sum))
     }
 }
@@ -89,6 +78,25 @@ impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
     }
+}
+
+/// The sum over some records of each keyed type that another state has as well.
+fn sum_of<'c>(
+    state: &ReadState,
+    other: &ReadState,
+    ordinals: impl Fn(&str) -> Option<&'c Vec<Ordinal>>,
+) -> Result<u128> {
+    let mut hashes = ContentHashes::new(state);
+    let mut sum = 0u128;
+    for name in keyed_types(state).filter(|name| other.type_state(name).is_some()) {
+        let (Some(index), Some(ordinals)) = (hashes.type_index(name), ordinals(name)) else {
+            continue;
+        };
+        for &ordinal in ordinals {
+            sum = sum.wrapping_add(hashes.hash(index, ordinal)?.unwrap_or(0));
+        }
+    }
+    Ok(sum)
 }
 
 /// The types whose records count by themselves.
