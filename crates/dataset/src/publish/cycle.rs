@@ -5,6 +5,7 @@
 //! [`recover`](Publisher::recover) or by the next owner.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Instant;
 
 use hollow::sums::Digest;
@@ -229,12 +230,21 @@ impl Publisher {
         version: Version,
         clock: &mut PhaseClock,
     ) -> Result<(Staged, Digest)> {
-        let digest = self.digest_of(sealed)?;
-        let staged = self.stage(sealed, version)?;
-        clock.phases.stage_us = clock.lap();
-        let read = self.verify(sealed, version, &staged)?;
-        self.hook(Step::Verified)?;
-        clock.phases.verify_us = clock.lap();
+        let head = self.head;
+        // The digest is wanted at the acceptance only, and costs as much as writing or verifying.
+        let (staged, read, digest) = thread::scope(|scope| {
+            let digest = scope.spawn(move || digest_of(head, sealed));
+            let staged = self.stage(sealed, version)?;
+            clock.phases.stage_us = clock.lap();
+            let read = self.verify(sealed, version, &staged)?;
+            self.hook(Step::Verified)?;
+            let digest = digest
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                .map_err(self.source.hollow_failed("compute the digest"))?;
+            clock.phases.verify_us = clock.lap();
+            Ok::<_, Error>((staged, read, digest))
+        })?;
         let candidate = Candidate {
             dataset: &self.source.dataset,
             version,
@@ -357,17 +367,6 @@ impl Publisher {
             .map_err(self.source.hollow_failed("seal the cycle"))
     }
 
-    fn digest_of(&self, sealed: &Sealed) -> Result<Digest> {
-        let digest = match (self.head, sealed.state_before()) {
-            (Some(head), Some(before)) => {
-                head.digest
-                    .updated(before, sealed.state(), sealed.changes())
-            }
-            _ => Digest::of(sealed.state()),
-        };
-        digest.map_err(self.source.hollow_failed("compute the digest"))
-    }
-
     /// Records that nothing changed, unless that was done within the last second. Like everything before an acceptance it may
     /// fail without harm.
     fn confirm(&mut self, cycle: Cycle, populated: &Populated) -> Result<bool> {
@@ -405,6 +404,16 @@ impl Publisher {
                 tracing::warn!(dataset = %self.source.dataset, %error, "list a candidate to remove")
             }
         }
+    }
+}
+
+/// The digest of a sealed state, by the change where the one before is known.
+fn digest_of(head: Option<Head>, sealed: &Sealed) -> hollow::Result<Digest> {
+    match (head, sealed.state_before()) {
+        (Some(head), Some(before)) => head
+            .digest
+            .updated(before, sealed.state(), sealed.changes()),
+        _ => Digest::of(sealed.state()),
     }
 }
 
