@@ -262,9 +262,8 @@ impl Application for Liveness {
         for &video in removed {
             writer.remove(video)?;
         }
-        for (video, outcome) in changed {
-            writer.put(*video, outcome)?;
-        }
+        let changed: Vec<&(i64, Arc<Outcome>)> = changed.collect();
+        writer.put(&changed)?;
         Ok(())
     }
 

@@ -13,12 +13,13 @@
 //! the verdict does not change by itself. A set is one record however many groups have it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use hollow::record::{ListRecord, ObjectRecord, SetRecord};
 use hollow::schema::{Field, FieldType, ListSchema, ObjectSchema, Schema, SetSchema};
-use hollow::write::{TypeId, WriteState};
+use hollow::write::{RecordBatch, TypeId, WriteState};
 use hollow::{KeyValue, ObjectView, Ordinal, ReadState, TypeState};
 use liveness::record::TrackKind;
 use liveness::{
@@ -105,25 +106,32 @@ fn missing(what: &str) -> hollow::Error {
     hollow::Error::UnknownType(what.to_owned())
 }
 
-/// Writes changed verdicts into the staged cycle; each distinct group and set is added once.
+/// Writes changed verdicts into the staged cycle; each distinct set is added once.
 pub(crate) struct Writer<'a> {
     write: &'a mut WriteState,
     types: Types,
     record: ObjectRecord,
     group: ObjectRecord,
+    /// Groups, then lists, that are added together.
+    batch: RecordBatch,
     code: ObjectRecord,
     asset: ObjectRecord,
-    groups: HashMap<GroupKey, Ordinal>,
+    list: ListRecord,
+    set: SetRecord,
+    /// By the outcome's place in memory: videos with the same facts share one.
+    lists: HashMap<*const Outcome, Ordinal>,
     country_sets: HashMap<CountrySet, Ordinal>,
-    countries: BTreeMap<Country, Ordinal>,
-    blocker_sets: BTreeMap<BlockerSet, Ordinal>,
-    blockers: BTreeMap<usize, Ordinal>,
+    /// By the country's bit.
+    countries: [Option<Ordinal>; CountrySet::CAPACITY],
+    blocker_sets: HashMap<BlockerSet, Ordinal>,
+    /// By the rule's place.
+    blockers: [Option<Ordinal>; RULES.len()],
     asset_sets: HashMap<TrackSet, Ordinal>,
-    assets: BTreeMap<TrackName, Ordinal>,
+    assets: HashMap<TrackName, Ordinal>,
 }
 
-/// Live, countries, blockers, assets; what is next: when, live, assets.
-type GroupKey = (bool, [Ordinal; 3], Option<(i64, bool, Ordinal)>);
+/// How many videos are written at a time: their groups are looked up together, on all cores.
+const BLOCK: usize = 16_384;
 
 #[derive(Clone, Copy)]
 struct Types {
@@ -161,29 +169,70 @@ impl<'a> Writer<'a> {
             group: record(types.group)?,
             code: record(types.country)?,
             asset: record(types.asset)?,
+            batch: RecordBatch::new(),
             write,
             types,
-            groups: HashMap::new(),
+            list: ListRecord::new(),
+            set: SetRecord::new(),
+            lists: HashMap::new(),
             country_sets: HashMap::new(),
-            countries: BTreeMap::new(),
-            blocker_sets: BTreeMap::new(),
-            blockers: BTreeMap::new(),
+            countries: [None; CountrySet::CAPACITY],
+            blocker_sets: HashMap::new(),
+            blockers: [None; RULES.len()],
             asset_sets: HashMap::new(),
-            assets: BTreeMap::new(),
+            assets: HashMap::new(),
         })
     }
 
-    /// Sets the record of a video.
-    pub(crate) fn put(&mut self, video: i64, outcome: &Outcome) -> hollow::Result<()> {
-        let mut list = ListRecord::new();
-        for group in &outcome.groups {
-            list.push(self.group(group)?);
+    /// Sets the records of videos. The outcomes must stay where they are as long as this writes.
+    pub(crate) fn put(&mut self, outcomes: &[&'a (i64, Arc<Outcome>)]) -> hollow::Result<()> {
+        for block in outcomes.chunks(BLOCK) {
+            let mut new: Vec<&Outcome> = Vec::new();
+            for (_, outcome) in block {
+                if let Entry::Vacant(entry) = self.lists.entry(Arc::as_ptr(outcome)) {
+                    entry.insert(Ordinal::MAX);
+                    new.push(outcome);
+                }
+            }
+            self.add_lists(&new)?;
+            for (video, outcome) in block {
+                self.record.reset();
+                self.record.set_long(0, *video);
+                self.record
+                    .set_reference(1, self.lists[&Arc::as_ptr(outcome)]);
+                self.write.upsert(self.types.root, self.record.bytes())?;
+            }
         }
-        let list = self.write.add(self.types.list, list.bytes())?;
-        self.record.reset();
-        self.record.set_long(0, video);
-        self.record.set_reference(1, list);
-        self.write.upsert(self.types.root, self.record.bytes())?;
+        Ok(())
+    }
+
+    /// Adds the lists of groups of some outcomes, each with what it refers to.
+    fn add_lists(&mut self, outcomes: &[&Outcome]) -> hollow::Result<()> {
+        self.batch.clear();
+        for outcome in outcomes {
+            for group in &outcome.groups {
+                self.push_group(group)?;
+            }
+        }
+        let mut groups = Vec::with_capacity(self.batch.len());
+        self.write
+            .add_batch(self.types.group, &self.batch, &mut groups)?;
+
+        self.batch.clear();
+        let mut rest = &groups[..];
+        for outcome in outcomes {
+            let (own, others) = rest.split_at(outcome.groups.len());
+            rest = others;
+            self.list.reset();
+            own.iter().for_each(|&group| self.list.push(group));
+            self.batch.push(self.list.bytes());
+        }
+        let mut lists = Vec::with_capacity(outcomes.len());
+        self.write
+            .add_batch(self.types.list, &self.batch, &mut lists)?;
+        for (outcome, list) in outcomes.iter().zip(lists) {
+            self.lists.insert(std::ptr::from_ref(*outcome), list);
+        }
         Ok(())
     }
 
@@ -194,7 +243,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn group(&mut self, group: &Group) -> hollow::Result<Ordinal> {
+    fn push_group(&mut self, group: &Group) -> hollow::Result<()> {
         let countries = self.country_set(group.countries)?;
         let blockers = self.blocker_set(group.blockers)?;
         let assets = self.asset_set(&group.tracks)?;
@@ -202,10 +251,6 @@ impl<'a> Writer<'a> {
             Some(next) => Some((next.at, next.live, self.asset_set(&next.tracks)?)),
             None => None,
         };
-        let key = (group.live, [countries, blockers, assets], next);
-        if let Some(&ordinal) = self.groups.get(&key) {
-            return Ok(ordinal);
-        }
         let record = &mut self.group;
         record.reset();
         record.set_boolean(0, group.live);
@@ -217,28 +262,26 @@ impl<'a> Writer<'a> {
             record.set_boolean(5, live);
             record.set_reference(6, assets);
         }
-        let ordinal = self.write.add(self.types.group, record.bytes())?;
-        self.groups.insert(key, ordinal);
-        Ok(ordinal)
+        self.batch.push(record.bytes());
+        Ok(())
     }
 
     fn country_set(&mut self, countries: CountrySet) -> hollow::Result<Ordinal> {
         if let Some(&ordinal) = self.country_sets.get(&countries) {
             return Ok(ordinal);
         }
-        let mut set = SetRecord::new();
+        self.set.reset();
         for country in countries.iter() {
-            let ordinal = match self.countries.get(&country) {
-                Some(&ordinal) => ordinal,
+            let ordinal = match self.countries[country.index()] {
+                Some(ordinal) => ordinal,
                 None => {
                     let ordinal = self.code(self.types.country, country.code())?;
-                    self.countries.insert(country, ordinal);
-                    ordinal
+                    *self.countries[country.index()].insert(ordinal)
                 }
             };
-            set.insert(ordinal);
+            self.set.insert(ordinal);
         }
-        let ordinal = self.write.add(self.types.country_set, set.bytes())?;
+        let ordinal = self.write.add(self.types.country_set, self.set.bytes())?;
         self.country_sets.insert(countries, ordinal);
         Ok(ordinal)
     }
@@ -247,19 +290,18 @@ impl<'a> Writer<'a> {
         if let Some(&ordinal) = self.blocker_sets.get(&blockers) {
             return Ok(ordinal);
         }
-        let mut set = SetRecord::new();
+        self.set.reset();
         for place in blockers.places() {
-            let ordinal = match self.blockers.get(&place) {
-                Some(&ordinal) => ordinal,
+            let ordinal = match self.blockers[place] {
+                Some(ordinal) => ordinal,
                 None => {
                     let ordinal = self.code(self.types.blocker, RULES[place].code)?;
-                    self.blockers.insert(place, ordinal);
-                    ordinal
+                    *self.blockers[place].insert(ordinal)
                 }
             };
-            set.insert(ordinal);
+            self.set.insert(ordinal);
         }
-        let ordinal = self.write.add(self.types.blocker_set, set.bytes())?;
+        let ordinal = self.write.add(self.types.blocker_set, self.set.bytes())?;
         self.blocker_sets.insert(blockers, ordinal);
         Ok(ordinal)
     }
@@ -268,7 +310,7 @@ impl<'a> Writer<'a> {
         if let Some(&ordinal) = self.asset_sets.get(tracks) {
             return Ok(ordinal);
         }
-        let mut set = SetRecord::new();
+        self.set.reset();
         for track in tracks.iter() {
             let ordinal = match self.assets.get(track) {
                 Some(&ordinal) => ordinal,
@@ -281,9 +323,9 @@ impl<'a> Writer<'a> {
                     ordinal
                 }
             };
-            set.insert(ordinal);
+            self.set.insert(ordinal);
         }
-        let ordinal = self.write.add(self.types.asset_set, set.bytes())?;
+        let ordinal = self.write.add(self.types.asset_set, self.set.bytes())?;
         self.asset_sets.insert(tracks.clone(), ordinal);
         Ok(ordinal)
     }
