@@ -38,12 +38,21 @@ pub use replay::{Replayed, Replayer};
 /// What the output holds for every key, by key.
 pub type Outputs<A> = Vec<(<A as Application>::Key, <A as Application>::Output)>;
 
+/// What an evaluation of every key came to, sorted by key.
+pub enum Decided<A: Application> {
+    /// What the output holds for every key.
+    All(Outputs<A>),
+    /// What the output holds for the keys where it may be something else than what was accepted last. There are no other keys
+    /// than then.
+    Changes(Outputs<A>),
+}
+
 /// What is decided, from which inputs. Pure: it does no IO, and reads no clock.
 pub trait Application {
     /// What tells the output's records apart.
     type Key: Ord + Clone;
-    /// What the output holds for a key. A cheap clone is worth having: what did not change is shared.
-    type Output: Clone;
+    /// What the output holds for a key.
+    type Output;
 
     /// The inputs.
     fn inputs(&self) -> Vec<InputSpec>;
@@ -73,6 +82,18 @@ pub trait Application {
     fn evaluate(&mut self, now_ms: i64) -> Result<Outputs<Self>, BoxError>
     where
         Self: Sized;
+
+    /// As [`evaluate`](Self::evaluate), where the output holds what was decided before and [settled](Self::settled) as accepted:
+    /// an application that knows where that still is so need not say it again.
+    ///
+    /// # Errors
+    /// Its own.
+    fn reevaluate(&mut self, now_ms: i64) -> Result<Decided<Self>, BoxError>
+    where
+        Self: Sized,
+    {
+        self.evaluate(now_ms).map(Decided::All)
+    }
 
     /// Whether two outputs of a key are one and the same record.
     fn is_equal(before: &Self::Output, after: &Self::Output) -> bool;

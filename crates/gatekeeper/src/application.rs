@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
-use dataset::evaluate::{Application, InputSpec, Move, Outputs, Taken};
+use dataset::evaluate::{Application, Decided, InputSpec, Move, Outputs, Taken};
 use dataset::{BoxError, Version, View};
 use hollow::write::WriteState;
 use hollow::{ReadState, Schema};
@@ -229,6 +229,22 @@ impl Application for Liveness {
         })
     }
 
+    fn reevaluate(&mut self, now_ms: i64) -> Result<Decided<Self>, BoxError> {
+        let Some(survey) = &mut self.survey else {
+            return self.evaluate(now_ms).map(Decided::All);
+        };
+        self.memory
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .now_ms = now_ms;
+        let facts = &read(&self.memory).facts;
+        survey.evaluate(facts, now_ms);
+        Ok(match survey.changes(facts) {
+            Some(changes) => Decided::Changes(changes),
+            None => Decided::All(survey.outcomes(facts)),
+        })
+    }
+
     fn is_equal(before: &Arc<Outcome>, after: &Arc<Outcome>) -> bool {
         // What a survey kept is the same in memory.
         Arc::ptr_eq(before, after) || before == after
@@ -244,6 +260,9 @@ impl Application for Liveness {
         let totals = self.tally.plus(&change.totals);
         if is_accepted {
             self.tally.clone_from(&totals);
+            if let Some(survey) = &mut self.survey {
+                survey.settle();
+            }
         }
         self.told = Told { totals, ..change };
     }

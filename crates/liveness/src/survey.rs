@@ -40,6 +40,8 @@ pub struct Survey {
     collected: Vec<Collected>,
     /// The rows at these positions.
     slots: Vec<Slot>,
+    /// The positions whose outcome may be another than when it was settled last; `None`: all.
+    unsettled: Option<Vec<u32>>,
     seen: Seen,
 }
 
@@ -141,6 +143,7 @@ impl Survey {
             live: Vec::new(),
             collected: Vec::new(),
             slots: Vec::new(),
+            unsettled: None,
             seen: Seen::default(),
         }
     }
@@ -179,6 +182,7 @@ impl Survey {
 
     /// Brings what is known of the videos to their new positions.
     fn move_places(&mut self, facts: &Facts) {
+        self.unsettled = None;
         let mut before = vec![NO_PLACE; facts.rows.len()];
         for (place, &slot) in (0u32..).zip(&self.slots) {
             before[slot as usize] = place;
@@ -337,12 +341,44 @@ impl Survey {
             now: self.now,
             refreshes: self.seen.refreshes,
         };
-        parts.into_par_iter().for_each_init(
-            || Memo::sharing(&self.interner),
-            |memo, (start, collected)| collect.chunk(start, collected, memo),
-        );
+        let changed: Vec<Vec<u32>> = parts
+            .into_par_iter()
+            .map_init(
+                || Memo::sharing(&self.interner),
+                |memo, (start, collected)| collect.chunk(start, collected, memo),
+            )
+            .collect();
+        if let Some(unsettled) = &mut self.unsettled {
+            unsettled.extend(changed.into_iter().flatten());
+        }
         self.seen.refreshes = facts.refreshes();
         self.interner.forget_unused();
+    }
+
+    /// The outcomes, by video, that may be others than when they were settled last; `None` where that can't be told, for videos
+    /// came or went since.
+    pub fn changes(&mut self, facts: &Facts) -> Option<Vec<(i64, Arc<Outcome>)>> {
+        let places = self.unsettled.as_mut()?;
+        places.sort_unstable();
+        places.dedup();
+        let families = facts.families();
+        let mut changes: Vec<(i64, Arc<Outcome>)> = places
+            .iter()
+            .filter_map(|&place| {
+                let key = families.keys[place as usize];
+                let of_key = self.keys.outcomes.get(key as usize);
+                let outcome = of_key.unwrap_or(&self.collected[place as usize].outcome);
+                let slot = families.slots[place as usize];
+                Some((facts.video(slot), Arc::clone(outcome.as_ref()?)))
+            })
+            .collect();
+        changes.sort_unstable_by_key(|&(video, _)| video);
+        Some(changes)
+    }
+
+    /// From here on [`changes`](Self::changes) tells what comes out otherwise than now.
+    pub fn settle(&mut self) {
+        self.unsettled.get_or_insert_default().clear();
     }
 
     /// Every video's outcome, by video.
@@ -373,8 +409,10 @@ struct Collect<'a> {
 }
 
 impl Collect<'_> {
-    /// Brings the shows and seasons of some whole families up to date.
-    fn chunk(&self, start: usize, collected: &mut [Collected], memo: &mut Memo<'_>) {
+    /// Brings the shows and seasons of some whole families up to date; the positions at which anything
+    /// changed, ascending.
+    fn chunk(&self, start: usize, collected: &mut [Collected], memo: &mut Memo<'_>) -> Vec<u32> {
+        let mut all_changed = Vec::new();
         let families = self.facts.families();
         // What waits for its parent, nearest last, with whether it changed.
         let mut waiting: Vec<(usize, bool)> = Vec::new();
@@ -403,10 +441,14 @@ impl Collect<'_> {
                     }
                 }
             }
+            if changed {
+                all_changed.push(position as u32);
+            }
             if families.parents[position] != NO_PLACE {
                 waiting.push((at, changed));
             }
         }
+        all_changed
     }
 
     fn outcome(&self, position: usize, parts: Vec<Arc<Outcome>>, memo: &mut Memo<'_>) -> Collected {

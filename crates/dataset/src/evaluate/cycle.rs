@@ -11,7 +11,7 @@ use super::basis::Basis;
 use super::difference::{Difference, compare};
 use super::follow::{Follow, Leader};
 use super::inputs::{InputStatus, Inputs};
-use super::{Application, Outputs};
+use super::{Application, Decided, Outputs};
 use crate::error::reasons;
 use crate::{
     Cycle, CycleKind, CycleOutcome, Error, Guard, Phases, Populated, Publisher, PublisherOptions,
@@ -38,6 +38,8 @@ pub struct Evaluator<A: Application> {
     publisher: Publisher,
     /// What the newest accepted version holds.
     outputs: Outputs<A>,
+    /// Whether the application decided that, and not a process before.
+    is_decided: bool,
     now_floor_ms: i64,
     /// A cycle failed half-way: what became of it has to be found out first.
     has_failed: bool,
@@ -135,6 +137,7 @@ impl<A: Application> Evaluator<A> {
             inputs,
             publisher,
             outputs: Outputs::<A>::new(),
+            is_decided: false,
             now_floor_ms: 0,
             has_failed: false,
             leader,
@@ -232,9 +235,13 @@ impl<A: Application> Evaluator<A> {
         phases.refresh_us = lap.next().saturating_sub(taken.prepare_us);
 
         let application = self.inputs.application_mut();
-        let mut outputs = application.evaluate(now_ms).map_err(Error::Application)?;
+        let decided = match self.is_decided {
+            true => application.reevaluate(now_ms),
+            false => application.evaluate(now_ms).map(Decided::All),
+        };
+        let decided = decided.map_err(Error::Application)?;
         phases.evaluate_us = lap.next();
-        let difference = compare(application, &self.outputs, &mut outputs);
+        let difference = decided.compare(application, &self.outputs);
         phases.compare_us = lap.next();
 
         let mut evaluated = Evaluated {
@@ -248,11 +255,14 @@ impl<A: Application> Evaluator<A> {
             },
             inputs: self.inputs.status(now_ms)?,
             records_read: taken.records,
-            keys: outputs.len() as u64,
+            keys: match &decided {
+                Decided::All(outputs) => outputs.len() as u64,
+                Decided::Changes(_) => self.outputs.len() as u64,
+            },
             records_changed: difference.len() as u64,
             phases,
         };
-        let end = self.publish(&evaluated, &outputs, &difference);
+        let end = self.publish(&evaluated, decided.outputs(), &difference);
         self.has_failed = end.is_err();
         let is_accepted =
             matches!(&end, Ok(end) if !matches!(end, CycleOutcome::RolledBack { .. }));
@@ -267,7 +277,8 @@ impl<A: Application> Evaluator<A> {
                     evaluated.outcome = Outcome::Announced;
                     evaluated.phases.publish = phases;
                 }
-                self.outputs = outputs;
+                decided.take_over(&mut self.outputs);
+                self.is_decided = true;
                 self.now_floor_ms = now_ms;
             }
         }
@@ -284,13 +295,14 @@ impl<A: Application> Evaluator<A> {
     /// Takes what the newest version holds, and the time below which `now` must not fall.
     fn restore(&mut self) -> Result<()> {
         let application = self.inputs.application_mut();
-        let mut outputs = match self.publisher.state() {
+        let outputs = match self.publisher.state() {
             Some(state) => application.read(state).map_err(Error::Application)?,
             None => Outputs::<A>::new(),
         };
-        compare(application, &self.outputs, &mut outputs);
+        compare(application, &self.outputs, &outputs);
         application.settled(true);
         self.outputs = outputs;
+        self.is_decided = false;
         self.now_floor_ms = self.publisher.now_floor_ms()?;
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use super::{Application, Outputs};
+use super::{Application, Decided, Outputs};
 
 /// What to bring an output to another with.
 pub(super) struct Difference<K> {
-    /// The places of what is new or other.
+    /// The places, in what was decided, of what is new or other.
     pub(super) changed: Vec<usize>,
     /// The keys that are gone.
     pub(super) removed: Vec<K>,
@@ -19,30 +19,66 @@ impl<K> Difference<K> {
     }
 }
 
-/// Compares two outputs, both sorted by key, and shows the application what differs. What is equal becomes the same in memory.
+impl<A: Application> Decided<A> {
+    /// What there is to write of it.
+    pub(super) fn outputs(&self) -> &Outputs<A> {
+        match self {
+            Self::All(outputs) | Self::Changes(outputs) => outputs,
+        }
+    }
+
+    /// Compares it with the output before, and shows the application what differs.
+    pub(super) fn compare(&self, application: &mut A, before: &Outputs<A>) -> Difference<A::Key> {
+        match self {
+            Self::All(after) => compare(application, before, after),
+            Self::Changes(some) => compare_some(application, before, some),
+        }
+    }
+
+    /// Makes it the output.
+    pub(super) fn take_over(self, outputs: &mut Outputs<A>) {
+        match self {
+            Self::All(all) => *outputs = all,
+            Self::Changes(some) => {
+                let mut from = 0;
+                for (key, output) in some {
+                    from = match find(outputs, from, &key) {
+                        Ok(at) => {
+                            outputs[at].1 = output;
+                            at + 1
+                        }
+                        Err(at) => {
+                            outputs.insert(at, (key, output));
+                            at + 1
+                        }
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// Compares two outputs, both sorted by key, and shows the application what differs.
 pub(super) fn compare<A: Application>(
     application: &mut A,
     before: &Outputs<A>,
-    after: &mut Outputs<A>,
+    after: &Outputs<A>,
 ) -> Difference<A::Key> {
     let mut difference = Difference {
         changed: Vec::new(),
         removed: Vec::new(),
     };
     let mut old = before.iter().peekable();
-    for (at, (key, output)) in after.iter_mut().enumerate() {
+    for (at, (key, output)) in after.iter().enumerate() {
         while let Some((gone, before)) = old.next_if(|(other, _)| other < key) {
             difference.removed.push(gone.clone());
             application.changed(Some(before), None);
         }
         let before = old.next_if(|(other, _)| other.cmp(key) == Ordering::Equal);
         let before = before.map(|(_, before)| before);
-        match before {
-            Some(before) if A::is_equal(before, output) => *output = before.clone(),
-            before => {
-                difference.changed.push(at);
-                application.changed(before, Some(output));
-            }
+        if !before.is_some_and(|before| A::is_equal(before, output)) {
+            difference.changed.push(at);
+            application.changed(before, Some(output));
         }
     }
     for (gone, before) in old {
@@ -50,4 +86,59 @@ pub(super) fn compare<A: Application>(
         application.changed(Some(before), None);
     }
     difference
+}
+
+/// The same for the outputs of some keys; costs by these.
+fn compare_some<A: Application>(
+    application: &mut A,
+    before: &Outputs<A>,
+    some: &Outputs<A>,
+) -> Difference<A::Key> {
+    let mut changed = Vec::new();
+    let mut from = 0;
+    for (at, (key, output)) in some.iter().enumerate() {
+        let found = find(before, from, key);
+        let (Ok(place) | Err(place)) = found;
+        from = place;
+        let before = found.ok().map(|place| &before[place].1);
+        if !before.is_some_and(|before| A::is_equal(before, output)) {
+            changed.push(at);
+            application.changed(before, Some(output));
+        }
+    }
+    Difference {
+        changed,
+        removed: Vec::new(),
+    }
+}
+
+/// The place of a key, or where it belongs, in outputs sorted by key, if it is not before `from`; cheap where it is near.
+fn find<K: Ord, O>(outputs: &[(K, O)], from: usize, key: &K) -> Result<usize, usize> {
+    let rest = &outputs[from..];
+    let mut end = 1;
+    while rest.get(end).is_some_and(|(other, _)| other < key) {
+        end *= 2;
+    }
+    let start = end / 2;
+    let end = rest.len().min(end + 1);
+    let found = rest[start.min(end)..end].binary_search_by(|(other, _)| other.cmp(key));
+    let place = |at: usize| from + start.min(end) + at;
+    found.map(place).map_err(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_key_is_found_as_by_binary_search(keys in proptest::collection::btree_set(0_u32..60, 0..30), key in 0_u32..60, from in 0_usize..30) {
+            let outputs: Vec<(u32, ())> = keys.into_iter().map(|key| (key, ())).collect();
+            let place = outputs.binary_search_by(|(other, ())| other.cmp(&key));
+            let (Ok(at) | Err(at)) = place;
+            prop_assert_eq!(find(&outputs, from.min(at), &key), place);
+        }
+    }
 }

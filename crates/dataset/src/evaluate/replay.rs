@@ -151,7 +151,7 @@ impl<A: Application> Replayer<A> {
     fn write_again(
         &mut self,
         view: &View,
-        mut outputs: Outputs<A>,
+        outputs: Outputs<A>,
         options: &WriteOptions,
     ) -> Result<Vec<(String, Vec<u8>)>> {
         let (version, info) = (view.version(), view.info());
@@ -173,7 +173,7 @@ impl<A: Application> Replayer<A> {
         };
         let mut write = write.map_err(|source| self.failed("restore", source))?;
         let tag = random_tag(&output, version, before.as_ref().map(|state| state.tag()));
-        self.write(&mut write, &old, &mut outputs)?;
+        self.write(&mut write, &old, &outputs)?;
         let sealed = write
             .seal(tag, view.state().header_tags().clone())
             .map_err(|source| self.failed("seal", source))?;
@@ -204,11 +204,11 @@ impl<A: Application> Replayer<A> {
     }
 
     /// The state of the output that an evaluation gives, on a chain of its own.
-    fn state_of(&mut self, mut outputs: Outputs<A>) -> Result<ReadState> {
+    fn state_of(&mut self, outputs: Outputs<A>) -> Result<ReadState> {
         let schemas = self.past.inputs().application().schemas();
         let write = WriteState::new(schemas, WriteOptions::default());
         let mut write = write.map_err(|source| self.failed("make", source))?;
-        self.write(&mut write, &Outputs::<A>::new(), &mut outputs)?;
+        self.write(&mut write, &Outputs::<A>::new(), &outputs)?;
         write
             .seal(REPLAY_TAG, BTreeMap::new())
             .map_err(|source| self.failed("seal", source))?;
@@ -221,7 +221,7 @@ impl<A: Application> Replayer<A> {
         &mut self,
         write: &mut WriteState,
         before: &Outputs<A>,
-        after: &mut Outputs<A>,
+        after: &Outputs<A>,
     ) -> Result<()> {
         let application = self.past.inputs_mut().application_mut();
         let difference = compare(application, before, after);

@@ -94,14 +94,28 @@ impl Small {
         self.compare_by(evaluate, change)
     }
 
-    /// The same with a survey, which keeps what holds from one instant to the next.
+    /// The same with a survey, which keeps what holds from one instant to the next, and tells what came out
+    /// otherwise than when it was settled last: now and then.
     pub(crate) fn compare_survey(&self, facts: &Facts) -> Result<(), String> {
         let mut survey = Survey::new(self.evaluator());
         survey.prepare(facts);
+        let mut known = Vec::new();
         let evaluate = |now: i64, visit: &mut dyn FnMut(i64, &Outcome)| {
             survey.evaluate(facts, now);
-            for (video, outcome) in survey.outcomes(facts) {
-                visit(video, &outcome);
+            match survey.changes(facts) {
+                None => known = survey.outcomes(facts),
+                Some(changes) => {
+                    for (video, outcome) in changes {
+                        let place = known.binary_search_by_key(&video, |(video, _)| *video);
+                        known[place.unwrap()].1 = outcome;
+                    }
+                }
+            }
+            if now % 3 == 0 {
+                survey.settle();
+            }
+            for (video, outcome) in &known {
+                visit(*video, outcome);
             }
         };
         self.compare_by(evaluate, |_| {})
