@@ -16,7 +16,7 @@ use crate::{Error, Result};
 pub struct Language(u32);
 
 impl Language {
-    fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -112,6 +112,11 @@ impl Languages {
         self.parents.push(parent);
         self.by_tag.insert(tag, language);
         language
+    }
+
+    /// Every language seen so far, by number.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Language> + use<> {
+        (0..self.tags.len() as u32).map(Language)
     }
 
     /// The number of a tag that has been seen.

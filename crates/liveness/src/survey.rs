@@ -300,6 +300,7 @@ impl Survey {
 
     /// Which tracks of these are live where, now and later.
     pub fn tracks(&mut self, facts: &Facts) {
+        self.interner.prepare(facts);
         let interner = &self.interner;
         self.drafts.par_chunks_mut(CHUNK).for_each_init(
             || Memo::sharing(interner),

@@ -3,17 +3,22 @@
 //! Titles share their tracks as they share everything else (the episodes of a season have those of
 //! the season), and countries agree on them as far as the licences do. So a set of tracks is made
 //! once per (tracks, licensed languages, languages offered) and shared from there on; it holds
-//! names and not numbers, so that sets of different facts, or read back from a state, compare.
+//! names beside bits, so that sets of different facts, or read back from a state, compare.
+
+mod interner;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{Equivalent, HashMap};
 use xxhash_rust::xxh3::Xxh3;
 
+pub(crate) use interner::Interner;
+use interner::{Bits, insert, is_within};
+
 use crate::country::CountrySet;
-use crate::facts::{Facts, Key, Policies, Speech, Window};
+use crate::facts::{Facts, Key, Speech, Window};
 use crate::language::{Language, Languages};
 use crate::licence;
 use crate::record::TrackKind;
@@ -39,6 +44,8 @@ pub struct TrackSet(Option<Arc<Content>>);
 struct Content {
     hash: u64,
     tracks: Box<[TrackName]>,
+    /// What the interner of its facts knows it by; nothing for a set that it did not make.
+    bits: Box<Bits>,
 }
 
 impl TrackSet {
@@ -46,10 +53,10 @@ impl TrackSet {
     pub fn new(mut tracks: Vec<TrackName>) -> Self {
         tracks.sort_unstable();
         tracks.dedup();
-        Self::of_sorted(tracks)
+        Self::with_bits(tracks, Box::from([]))
     }
 
-    fn of_sorted(tracks: Vec<TrackName>) -> Self {
+    fn with_bits(tracks: Vec<TrackName>, bits: Box<Bits>) -> Self {
         if tracks.is_empty() {
             return Self::default();
         }
@@ -61,6 +68,7 @@ impl TrackSet {
         Self(Some(Arc::new(Content {
             hash: hasher.digest(),
             tracks: tracks.into_boxed_slice(),
+            bits,
         })))
     }
 
@@ -88,21 +96,16 @@ impl TrackSet {
         self.as_slice().binary_search(track).is_ok()
     }
 
-    /// The tracks of either.
-    fn union(&self, other: &Self) -> Self {
-        if self == other || other.is_empty() {
-            return self.clone();
-        }
-        if self.is_empty() {
-            return other.clone();
-        }
-        let mut tracks = [self.as_slice(), other.as_slice()].concat();
-        tracks.sort();
-        tracks.dedup();
-        match tracks.len() {
-            len if len == self.len() => self.clone(),
-            len if len == other.len() => other.clone(),
-            _ => Self::of_sorted(tracks),
+    fn bits(&self) -> &Bits {
+        self.0.as_ref().map_or(&[], |content| &content.bits)
+    }
+
+    /// Whether it is the other set in memory: what is equal of one interner is.
+    fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
         }
     }
 
@@ -193,48 +196,51 @@ pub(crate) fn is_licensed(
 /// none.
 pub(crate) type Parts = Vec<(TrackSet, CountrySet)>;
 
-/// Licensed languages; `None`: all.
-type Licensed = Option<Box<[Language]>>;
+/// Tracks, by number, and the licensed languages; `None`: all.
+#[derive(PartialEq, Eq, Hash)]
+struct Licensed(u32, Option<Box<[Language]>>);
 
-/// The sets of tracks that are in use, so that equal ones are one.
-#[derive(Default)]
-pub(crate) struct Interner {
-    sets: Mutex<HashSet<TrackSet>>,
-    /// How many there were after unused ones were forgotten.
-    kept: usize,
-}
+/// The same, to look up with.
+#[derive(Hash)]
+struct LicensedRef<'a>(u32, Option<&'a [Language]>);
 
-impl Interner {
-    fn canonical(&self, set: TrackSet) -> TrackSet {
-        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        sets.get_or_insert(set).clone()
-    }
-
-    /// Forgets sets that nobody else has, now and then.
-    pub(crate) fn forget_unused(&mut self) {
-        let sets = self.sets.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if sets.len() > 2 * self.kept + 1024 {
-            sets.retain(|set| !set.is_unshared());
-            self.kept = sets.len();
-        }
+impl Equivalent<Licensed> for LicensedRef<'_> {
+    fn equivalent(&self, key: &Licensed) -> bool {
+        (self.0, self.1) == (key.0, key.1.as_deref())
     }
 }
 
-/// The sets of tracks met so far.
-#[derive(Default)]
+/// The sets of tracks met so far, all of one interner.
 pub(crate) struct Memo<'a> {
-    shared: Option<&'a Interner>,
+    interner: Sets<'a>,
     /// By tracks and licensed languages: per offer, what is live.
-    played: HashMap<(u32, Licensed), Parts>,
-    unions: HashMap<(TrackSet, TrackSet), TrackSet>,
+    played: HashMap<Licensed, Parts>,
+    bits: Vec<u64>,
+}
+
+/// Whose sets they are.
+enum Sets<'a> {
+    Own(Interner),
+    Shared(&'a Interner),
+}
+
+impl Default for Memo<'_> {
+    fn default() -> Self {
+        Self::of(Sets::Own(Interner::default()))
+    }
 }
 
 impl<'a> Memo<'a> {
-    /// One whose sets are those of an interner.
+    /// One whose sets are those of an interner, which is up to date.
     pub(crate) fn sharing(interner: &'a Interner) -> Self {
+        Self::of(Sets::Shared(interner))
+    }
+
+    fn of(interner: Sets<'a>) -> Self {
         Self {
-            shared: Some(interner),
-            ..Self::default()
+            interner,
+            played: HashMap::new(),
+            bits: Vec::new(),
         }
     }
 
@@ -255,18 +261,21 @@ impl<'a> Memo<'a> {
         if live.is_empty() || speech.tracks.is_empty() {
             return parts;
         }
+        if let Sets::Own(interner) = &mut self.interner {
+            interner.prepare(facts);
+        }
         let windows: &[Window] = facts.pools.rights.get(key.ids.rights);
         licence::regions(windows, at, live, |licensed, region| {
-            let memo = (key.speech, licensed.map(Box::from));
-            let shared = self.shared;
-            let make = || {
-                let mut offers = offers(&facts.languages, facts.policies(), speech, licensed);
-                for (tracks, _) in &mut offers {
-                    *tracks = canonical(shared, std::mem::take(tracks));
+            let found = self.played.get(&LicensedRef(key.speech, licensed));
+            let offers = match found {
+                Some(offers) => offers,
+                None => {
+                    let offers = self.offers(&facts.languages, speech, licensed);
+                    let licensed = Licensed(key.speech, licensed.map(Box::from));
+                    self.played.entry(licensed).insert(offers).into_mut()
                 }
-                offers
             };
-            for (tracks, countries) in &*self.played.entry(memo).or_insert_with(make) {
+            for (tracks, countries) in offers {
                 add(&mut parts, tracks, *countries & region);
             }
         });
@@ -274,9 +283,46 @@ impl<'a> Memo<'a> {
         parts
     }
 
+    /// The tracks that are live under a licence, by what countries offer.
+    fn offers(
+        &mut self,
+        languages: &Languages,
+        speech: &Speech,
+        licensed: Option<&[Language]>,
+    ) -> Parts {
+        let mut playable = Vec::new();
+        for track in speech.tracks.iter().filter(|track| track.ready) {
+            let track = (track.kind, track.language);
+            if is_licensed(languages, speech, track, licensed) {
+                insert(&mut playable, track);
+            }
+        }
+        let interner = self.interner.get();
+        let mut parts = Parts::new();
+        for (offered, countries) in interner.offers() {
+            let Some(offered) = offered else {
+                add(&mut parts, &interner.set(languages, &playable), *countries);
+                continue;
+            };
+            self.bits.clear();
+            let words = playable.iter().zip(offered);
+            self.bits.extend(words.map(|(a, b)| a & b));
+            let is_known = |(set, _): &&mut (TrackSet, CountrySet)| {
+                let (is, bits) = (set.bits(), &self.bits);
+                is_within(is, bits) && is_within(bits, is)
+            };
+            match parts.iter_mut().find(is_known) {
+                Some((_, all)) => *all |= *countries,
+                None => add(&mut parts, &interner.set(languages, &self.bits), *countries),
+            }
+        }
+        parts
+    }
+
     /// The tracks that are live for any of some videos.
     pub(crate) fn united<'b>(
         &mut self,
+        languages: &Languages,
         each: impl Iterator<Item = &'b [(TrackSet, CountrySet)]>,
     ) -> Parts {
         let mut all = Parts::new();
@@ -289,8 +335,8 @@ impl<'a> Memo<'a> {
                         continue;
                     }
                     rest = rest - inside;
-                    let united = self.union(&other, tracks);
-                    if united != other {
+                    let united = self.union(languages, &other, tracks);
+                    if !united.is_same(&other) {
                         let outside = all[at].1 - inside;
                         all[at] = (united, inside);
                         if !outside.is_empty() {
@@ -311,22 +357,30 @@ impl<'a> Memo<'a> {
         parts
     }
 
-    fn union(&mut self, a: &TrackSet, b: &TrackSet) -> TrackSet {
-        if a == b {
+    fn union(&mut self, languages: &Languages, a: &TrackSet, b: &TrackSet) -> TrackSet {
+        if a.is_same(b) || is_within(b.bits(), a.bits()) {
             return a.clone();
         }
-        let shared = self.shared;
-        let united = || canonical(shared, a.union(b));
-        let key = (a.clone(), b.clone());
-        self.unions.entry(key).or_insert_with(united).clone()
+        if is_within(a.bits(), b.bits()) {
+            return b.clone();
+        }
+        self.bits.clear();
+        self.bits.extend_from_slice(a.bits());
+        let len = a.bits().len().max(b.bits().len());
+        self.bits.resize(len, 0);
+        for (all, word) in self.bits.iter_mut().zip(b.bits()) {
+            *all |= word;
+        }
+        self.interner.get().set(languages, &self.bits)
     }
 }
 
-/// The one set that all with equal tracks have, where there is an interner.
-fn canonical(shared: Option<&Interner>, set: TrackSet) -> TrackSet {
-    match shared {
-        Some(interner) => interner.canonical(set),
-        None => set,
+impl Sets<'_> {
+    fn get(&self) -> &Interner {
+        match self {
+            Sets::Own(interner) => interner,
+            Sets::Shared(interner) => interner,
+        }
     }
 }
 
@@ -335,43 +389,16 @@ fn add(parts: &mut Parts, tracks: &TrackSet, countries: CountrySet) {
     if tracks.is_empty() || countries.is_empty() {
         return;
     }
-    match parts.iter_mut().find(|(other, _)| other == tracks) {
+    match parts.iter_mut().find(|(other, _)| other.is_same(tracks)) {
         Some((_, all)) => *all |= countries,
         None => parts.push((tracks.clone(), countries)),
     }
 }
 
-/// The tracks that are live under a licence, by what countries offer.
-fn offers(
-    languages: &Languages,
-    policies: &Policies,
-    speech: &Speech,
-    licensed: Option<&[Language]>,
-) -> Parts {
-    let playable: Vec<(TrackKind, Language)> = speech
-        .tracks
-        .iter()
-        .filter(|track| track.ready)
-        .map(|track| (track.kind, track.language))
-        .filter(|&track| is_licensed(languages, speech, track, licensed))
-        .collect();
-    let mut parts = Parts::new();
-    for (offered, countries) in policies.offered() {
-        let offered = playable
-            .iter()
-            .filter(|(_, language)| covers(languages, offered.as_deref(), *language))
-            .map(|&(kind, language)| TrackName {
-                kind,
-                language: languages.shared_tag(language),
-            });
-        add(&mut parts, &TrackSet::new(offered.collect()), *countries);
-    }
-    parts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Fallback;
     use crate::country::Country;
 
     fn set(tags: &[&str]) -> TrackSet {
@@ -386,7 +413,6 @@ mod tests {
     fn sets_of_equal_tracks_are_equal() {
         assert_eq!(set(&["fr", "de"]), set(&["de", "fr", "fr"]));
         assert_ne!(set(&["fr"]), set(&["de"]));
-        assert_eq!(set(&["fr"]).union(&set(&["de"])), set(&["de", "fr"]));
         assert!(TrackSet::default().is_empty());
     }
 
@@ -396,12 +422,21 @@ mod tests {
             let country = |code: &&str| Country::from_code(code).unwrap();
             codes.iter().map(country).collect()
         };
-        let first = [(set(&["fr"]), countries(&["DE", "FR"]))];
+        let mut languages = Languages::new(Fallback::cldr());
+        let mut memo = Memo::default();
+        let mut of = |tags: &[&str]| {
+            let mut bits = Vec::new();
+            for tag in tags {
+                insert(&mut bits, (TrackKind::Dub, languages.intern(tag)));
+            }
+            memo.interner.get().set(&languages, &bits)
+        };
+        let first = [(of(&["fr"]), countries(&["DE", "FR"]))];
         let second = [
-            (set(&["fr", "it"]), countries(&["FR", "IT"])),
-            (set(&["de"]), countries(&["DE"])),
+            (of(&["fr", "it"]), countries(&["FR", "IT"])),
+            (of(&["de"]), countries(&["DE"])),
         ];
-        let united = Memo::default().united([&first[..], &second[..]].into_iter());
+        let united = memo.united(&languages, [&first[..], &second[..]].into_iter());
         let wanted = [
             (set(&["de", "fr"]), countries(&["DE"])),
             (set(&["fr", "it"]), countries(&["FR", "IT"])),
