@@ -76,21 +76,18 @@ impl WriteState {
     /// nothing refers to any more. Records refer only to older ones, so both walks end.
     fn resolve_incremental(&mut self) -> Result<()> {
         self.mark_live()?;
-        let mut removed: Vec<Vec<Ordinal>> = vec![Vec::new(); self.types.len()];
         let mut work = Vec::new();
         for at in 0..self.types.len() {
             for index in 0..self.types[at].cycle.deleted.len() {
                 work.push((at, self.types[at].cycle.deleted[index]));
-                self.remove_unreferenced(&mut work, &mut removed);
+                self.remove_unreferenced(&mut work);
             }
         }
-        for (writer, mut ordinals) in self.types.iter_mut().zip(removed) {
-            ordinals.sort_unstable();
-            ordinals
-                .into_iter()
-                .for_each(|ordinal| writer.remove(ordinal));
+        let parallel = self.is_large();
+        parallel::for_each(&mut self.types, parallel, |writer| {
+            writer.cycle.removed.sort();
             list_added(writer);
-        }
+        });
         Ok(())
     }
 
@@ -137,12 +134,7 @@ impl WriteState {
 
     /// Removes the committed records in `work` to which nothing refers and which were not upserted, then their children
     /// of which the same is true.
-    fn remove_unreferenced(
-        &mut self,
-        work: &mut Vec<(usize, Ordinal)>,
-        removed: &mut [Vec<Ordinal>],
-    ) {
-        let mut scratch = Vec::new();
+    fn remove_unreferenced(&mut self, work: &mut Vec<(usize, Ordinal)>) {
         let mut children = Vec::new();
         while let Some((at, ordinal)) = work.pop() {
             let writer = &mut self.types[at];
@@ -154,8 +146,8 @@ impl WriteState {
                 continue;
             }
             writer.cycle.marks.insert(ordinal, Mark::Removed);
-            removed[at].push(ordinal);
-            if let Some(record) = writer.record(ordinal, &mut scratch) {
+            writer.remove(ordinal);
+            if let Some(record) = writer.cycle.removed.last() {
                 writer
                     .links
                     .for_each(record, |target, child| children.push((target, child)));

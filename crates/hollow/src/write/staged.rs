@@ -86,7 +86,7 @@ impl Staged {
     }
 }
 
-/// Records with their ordinals, ascending, in one run of bytes: what a cycle removes.
+/// Records with their ordinals, ascending once [sorted](Self::sort), in one run of bytes: what a cycle removes.
 #[derive(Debug, Default)]
 pub(crate) struct OrdinalRecords {
     pub(crate) ordinals: Vec<Ordinal>,
@@ -105,6 +105,30 @@ impl OrdinalRecords {
     pub(crate) fn record(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.bytes[start..self.ends[index]]
+    }
+
+    /// The record that was added last.
+    pub(crate) fn last(&self) -> Option<&[u8]> {
+        self.len().checked_sub(1).map(|index| self.record(index))
+    }
+
+    /// Brings records that were added in any order into that of their ordinals.
+    pub(crate) fn sort(&mut self) {
+        if self.ordinals.is_sorted() {
+            return;
+        }
+        let mut order: Vec<(Ordinal, u32)> = self.ordinals.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let mut sorted = Self {
+            ordinals: Vec::with_capacity(self.len()),
+            bytes: Vec::with_capacity(self.bytes.len()),
+            ends: Vec::with_capacity(self.len()),
+        };
+        for (ordinal, index) in order {
+            let record = self.record(index as usize);
+            sorted.push_with(ordinal, |out| out.extend_from_slice(record));
+        }
+        *self = sorted;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -138,5 +162,17 @@ mod tests {
         );
         staged.clear();
         assert_eq!((staged.get(5), staged.len()), (None, 0));
+    }
+
+    #[test]
+    fn removed_records_are_brought_into_order() {
+        let mut removed = OrdinalRecords::default();
+        for (ordinal, record) in [(7, &b"seven"[..]), (1, b""), (4, b"four")] {
+            removed.push_with(ordinal, |out| out.extend_from_slice(record));
+            assert_eq!(removed.last(), Some(record));
+        }
+        removed.sort();
+        let sorted: Vec<(Ordinal, &[u8])> = removed.iter().collect();
+        assert_eq!(sorted, [(1, &b""[..]), (4, b"four"), (7, b"seven")]);
     }
 }
