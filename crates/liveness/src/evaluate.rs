@@ -7,6 +7,7 @@
 //! from their children's, the future included. Videos with the same facts have the same verdict
 //! and are evaluated once per [`Scratch`].
 
+use std::array;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -355,6 +356,8 @@ impl Evaluator {
             .fold(CountrySet::EMPTY, |live, child| live | child.live);
         let below = Children { count, live };
 
+        let shared = children.iter().map(|child| child.blocked());
+        let shared = shared.reduce(|shared, child| array::from_fn(|at| shared[at] & child[at]));
         let mut blocked = Vec::with_capacity(self.active.len());
         for active in &self.active {
             let mut by = CountrySet::EMPTY;
@@ -367,11 +370,7 @@ impl Evaluator {
                     },
                 };
             }
-            let shared = children
-                .iter()
-                .map(|child| child.blocked_by(active.place))
-                .reduce(|shared, child| shared & child);
-            by |= shared.unwrap_or_default();
+            by |= shared.map_or(CountrySet::EMPTY, |shared| shared[active.place]);
             blocked.push((active.place, by & markets));
         }
 
@@ -469,15 +468,24 @@ fn is_passing(check: Check) -> bool {
 /// The instants after now at which a window or hold begins or ends, ascending.
 pub(crate) fn boundaries(facts: &Facts, key: &Key, now: i64, instants: &mut Vec<i64>) {
     instants.clear();
-    for window in facts.pools.rights.get(key.ids.rights).iter() {
-        instants.extend([window.start, window.end]);
-    }
-    for hold in facts.pools.holds.get(key.ids.holds).iter() {
-        instants.extend([hold.from, hold.until]);
-    }
-    instants.retain(|&at| at > now && at != OPEN);
+    instants.extend(later(facts, key, now));
     instants.sort_unstable();
     instants.dedup();
+}
+
+/// The first instant after now at which a window or hold begins or ends; the end of time where there is none.
+pub(crate) fn next_boundary(facts: &Facts, key: &Key, now: i64) -> i64 {
+    later(facts, key, now).min().unwrap_or(i64::MAX)
+}
+
+/// When windows and holds begin and end after now, in any order.
+fn later(facts: &Facts, key: &Key, now: i64) -> impl Iterator<Item = i64> {
+    let windows = facts.pools.rights.get(key.ids.rights).iter();
+    let holds = facts.pools.holds.get(key.ids.holds).iter();
+    let windows = windows.flat_map(|window| [window.start, window.end]);
+    let holds = holds.flat_map(|hold| [hold.from, hold.until]);
+    let all = windows.chain(holds);
+    all.filter(move |&at| at > now && at != OPEN)
 }
 
 fn all_licensed(speech: &Speech) -> Heard<'_> {

@@ -197,7 +197,7 @@ impl Evaluator {
             let finding = own.filter(|own| !own.inputs.is_empty()).or_else(|| {
                 let (witness, mut finding) = outcomes
                     .iter()
-                    .filter(|(_, outcome)| outcome.blocked_by(place).contains(country))
+                    .filter(|(_, outcome)| outcome.blocked()[place].contains(country))
                     .map(|&(slot, _)| (slot, (rule.explain)(&case(slot))))
                     .find(|(_, finding)| !finding.inputs.is_empty())?;
                 let of = facts.video(witness);

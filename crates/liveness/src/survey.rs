@@ -15,7 +15,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::country::CountrySet;
-use crate::evaluate::{Draft, Evaluator, boundaries};
+use crate::evaluate::{Draft, Evaluator, next_boundary};
 use crate::facts::families::NO_PLACE;
 use crate::facts::{Facts, Key, Slot};
 use crate::tracks::{Interner, Memo};
@@ -464,13 +464,6 @@ impl Collect<'_> {
             until: next_boundary(self.facts, &key, self.now),
         }
     }
-}
-
-/// The first instant after now at which a window or hold of a key begins or ends.
-fn next_boundary(facts: &Facts, key: &Key, now: i64) -> i64 {
-    let mut instants = Vec::new();
-    boundaries(facts, key, now, &mut instants);
-    instants.first().copied().unwrap_or(i64::MAX)
 }
 
 /// Cuts a slice at some ends; each part comes with where it begins.

@@ -330,18 +330,19 @@ impl<'a> Memo<'a> {
             for (tracks, countries) in parts {
                 let mut rest = *countries;
                 for at in 0..all.len() {
-                    let (other, inside) = (all[at].0.clone(), all[at].1 & rest);
+                    let inside = all[at].1 & rest;
                     if inside.is_empty() {
                         continue;
                     }
                     rest = rest - inside;
-                    let united = self.union(languages, &other, tracks);
-                    if !united.is_same(&other) {
-                        let outside = all[at].1 - inside;
-                        all[at] = (united, inside);
-                        if !outside.is_empty() {
-                            all.push((other, outside));
-                        }
+                    let united = self.union(languages, &all[at].0, tracks);
+                    if united.is_same(&all[at].0) {
+                        continue;
+                    }
+                    let outside = all[at].1 - inside;
+                    let (other, _) = std::mem::replace(&mut all[at], (united, inside));
+                    if !outside.is_empty() {
+                        all.push((other, outside));
                     }
                 }
                 if !rest.is_empty() {

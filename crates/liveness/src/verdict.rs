@@ -36,7 +36,12 @@ impl BlockerSet {
 
     /// The places of the rules in [`ALL`], ascending.
     pub fn places(self) -> impl Iterator<Item = usize> {
-        (0..ALL.len()).filter(move |bit| self.0 >> bit & 1 == 1)
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let place = rest.trailing_zeros() as usize;
+            rest &= rest.checked_sub(1)?;
+            Some(place)
+        })
     }
 
     /// The codes, in the order of [`ALL`].
@@ -168,12 +173,12 @@ impl Outcome {
             .find(|group| group.countries.contains(country))
     }
 
-    /// The countries that a rule blocks, by its place in [`ALL`].
-    pub(crate) fn blocked_by(&self, place: usize) -> CountrySet {
-        let mut blocked = CountrySet::EMPTY;
+    /// The countries that each rule blocks, by its place in [`ALL`].
+    pub(crate) fn blocked(&self) -> [CountrySet; ALL.len()] {
+        let mut blocked = [CountrySet::EMPTY; ALL.len()];
         for group in &self.groups {
-            if group.blockers.0 >> place & 1 == 1 {
-                blocked |= group.countries;
+            for place in group.blockers.places() {
+                blocked[place] |= group.countries;
             }
         }
         blocked
