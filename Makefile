@@ -33,7 +33,7 @@ sanitize: ## The tests of the modules that have unsafe code, under AddressSaniti
 	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sanitize RUSTFLAGS=-Zsanitizer=address \
 		cargo +nightly test -p hollow --lib --target x86_64-unknown-linux-gnu index
 
-fuzz: ## Every fuzz target of the dataset engine, SECONDS=200 each (nightly toolchain and cargo-fuzz)
+fuzz: ## Every fuzz target of the dataset engine and of change records, SECONDS=200 each (nightly toolchain and cargo-fuzz)
 	@scripts/fuzz $(SECONDS)
 
 bench-hollow: ## The dataset engine beside Java Hollow, in one run; writes out/bench/hollow.tsv
