@@ -105,9 +105,38 @@ impl WriteState {
     /// # Errors
     /// As [`add`](Self::add); [`WriteError::NoPrimaryKey`].
     pub fn upsert(&mut self, ty: TypeId, record: &[u8]) -> Result<Upserted> {
+        self.upsert_over(ty, record, None)
+    }
+
+    /// As [`upsert`](Self::upsert), by a caller who remembers where the committed record with the key is: if it is there, and
+    /// the cycle has said nothing of that type's records but by upserts, the key need not be looked up.
+    ///
+    /// # Errors
+    /// As [`upsert`](Self::upsert).
+    pub fn upsert_over(
+        &mut self,
+        ty: TypeId,
+        record: &[u8],
+        committed: Option<Ordinal>,
+    ) -> Result<Upserted> {
         self.expect_incremental()?;
         self.expect_key(ty)?;
         let key_hash = self.hash_key_of(ty, record);
+        if let Some(previous) = committed.filter(|&ordinal| self.is_only(ty, ordinal)) {
+            let writer = &self.types[ty.at()];
+            if !writer.holds(previous, record, &mut self.scratch) {
+                crate::record::validate(&writer.schema, record)?;
+                let ordinal = self.stage_keyed(ty, hash_bytes(record), key_hash, record)?;
+                let cycle = &mut self.types[ty.at()].cycle;
+                cycle.marks.insert(ordinal, Mark::Pinned);
+                self.mark_deleted(ty, previous);
+                return Ok(Upserted {
+                    ordinal,
+                    previous: Some(previous),
+                    changed: true,
+                });
+            }
+        }
         let previous = self.find_hashed(ty, key_hash);
         // Equal records have equal keys, so the table of keys finds them too, and mostly the first look is enough.
         let writer = &self.types[ty.at()];
@@ -168,6 +197,18 @@ impl WriteState {
         let mut scratch = Vec::new();
         let found = self.types[ty.at()].record(ordinal, &mut scratch);
         found.map(|record| out.extend_from_slice(record)).is_some()
+    }
+
+    /// Whether the committed record of this ordinal has the key in `self.key`, and no other record can have it: keys are
+    /// unique in a state, an upsert of the key would have marked the record, and nothing was added otherwise.
+    fn is_only(&self, ty: TypeId, ordinal: Ordinal) -> bool {
+        let writer = &self.types[ty.at()];
+        self.options.unique_keys
+            && !writer.cycle.has_strangers
+            && writer.cycle.marks.get(ordinal).is_none()
+            && writer.cycle.staged.index_of(ordinal).is_none()
+            && writer.is_committed(ordinal)
+            && self.has_key(ty, ordinal, &self.key)
     }
 
     fn expect_key(&self, ty: TypeId) -> Result<(), WriteError> {
@@ -256,6 +297,7 @@ impl WriteState {
             return Ok(self.types[ty.at()].stage(hash, record)?);
         }
         crate::record::validate(&self.types[ty.at()].schema, record)?;
+        self.types[ty.at()].cycle.has_strangers = true;
         let key_hash = self.hash_key_of(ty, record);
         self.stage_keyed(ty, hash, key_hash, record)
     }

@@ -56,6 +56,8 @@ pub(super) struct TypeCycle {
     pub(super) staged: Staged,
     /// Hash of the primary key of each staged record, in order of adding.
     pub(super) staged_keys: Vec<u32>,
+    /// Whether records with a primary key were added and not upserted.
+    pub(super) has_strangers: bool,
     /// In a total cycle: a bit for each committed record that was added again.
     pub(super) seen: Vec<AtomicU64>,
     /// In an incremental cycle: what was upserted or deleted.
@@ -398,6 +400,7 @@ impl TypeCycle {
     fn clear(&mut self) {
         self.staged.clear();
         self.staged_keys.clear();
+        self.has_strangers = false;
         self.seen = Vec::new();
         self.marks.clear();
         self.deleted.clear();

@@ -1,2 +1,3 @@
 mod resolve;
+mod upsert_over;
 mod vectors;
