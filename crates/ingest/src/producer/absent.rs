@@ -128,7 +128,7 @@ impl Folder {
             }
         }
         for (key, entry) in self.ledger.news() {
-            visit(key, &entry.origin, entry.stamp);
+            visit(key, &entry.origin(), entry.stamp);
         }
         absent
     }

@@ -33,6 +33,9 @@ const POLL_RECORDS: usize = 10_000;
 /// While so many records are folded, the next are fetched; for fewer a thread does not pay.
 const OVERLAP_RECORDS: usize = 1000;
 
+/// Keys of records that are looked for at once: what is found stays in the cores' own caches until it is needed.
+const FOUND_AT_ONCE: usize = 256;
+
 pub(super) struct Folder {
     pub(super) spec: Arc<DatasetSpec>,
     pub(super) log: Arc<dyn ChangeLog>,
@@ -223,20 +226,36 @@ impl Folder {
         types: &Types,
     ) -> Result<()> {
         let mut found = std::mem::take(&mut self.found);
-        // What is a key's canonical form is a key as it is.
-        let is_key = self.spec.envelope.is_none();
-        let keys = batch.records();
-        let keys = keys.map(|record| record.key.filter(|_| is_key));
-        self.ledger.find_all(keys, &mut found);
         let mut folded = Ok(());
-        for (record, &at) in batch.records().zip(&found) {
-            folded = self.fold_record(&record, at, channel, write, types);
+        for start in (0..batch.len()).step_by(FOUND_AT_ONCE) {
+            folded = self.fold_some(batch, start, channel, write, types, &mut found);
             if folded.is_err() {
                 break;
             }
         }
         self.found = found;
         folded
+    }
+
+    /// Folds the records of a batch from `start` on, as many as are found at once.
+    fn fold_some(
+        &mut self,
+        batch: &Batch,
+        start: usize,
+        channel: Channel,
+        write: &mut WriteState,
+        types: &Types,
+        found: &mut Vec<Option<At>>,
+    ) -> Result<()> {
+        let end = (start + FOUND_AT_ONCE).min(batch.len());
+        let records = (start..end).filter_map(|index| batch.get(index));
+        // What is a key's canonical form is a key as it is.
+        let is_key = self.spec.envelope.is_none();
+        let keys = records.clone().map(|record| record.key.filter(|_| is_key));
+        self.ledger.find_all(keys, found);
+        records
+            .zip(&*found)
+            .try_for_each(|(record, &at)| self.fold_record(&record, at, channel, write, types))
     }
 
     /// Records that are left up to the marks, about.
@@ -339,8 +358,8 @@ impl Folder {
         };
         self.ledger.order_news();
         for (key, entry) in self.ledger.news() {
-            write_origin(record, key, &entry.origin);
-            let upserted = write.upsert(types.fold, record.bytes());
+            write_origin(record, key, &entry.origin());
+            let upserted = write.upsert_over(types.fold, record.bytes(), entry.published());
             let upserted = upserted.map_err(|source| Error::Write {
                 dataset: self.spec.name.clone(),
                 source,

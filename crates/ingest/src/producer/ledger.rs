@@ -4,7 +4,7 @@
 //! Whatever is here follows from the committed state and the records since; it is dropped when the producer goes back to what
 //! is published, and comes back key by key. It shapes no state.
 
-use crate::fold::Origin;
+use crate::fold::{Channel, Origin};
 use hashbrown::HashTable;
 use hollow::Ordinal;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
@@ -40,19 +40,74 @@ struct Slot {
     at: At,
 }
 
-/// What is known of a key.
+/// What is known of a key, in one line of the memory's: what most records cost is waiting for it.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 pub(super) struct Entry {
-    key: (usize, u32),
-    /// The record that made it what it is.
-    pub(super) origin: Origin,
-    /// The fold's record that says so, or said what was before the news.
-    pub(super) published: Option<Ordinal>,
-    /// What its row in the write state was made of, where that is known.
-    pub(super) row: Option<RowHash>,
+    key_start: usize,
+    key_length: u32,
+    partition: u32,
+    source_version: i64,
+    offset: i64,
+    /// The row's hash; of a key that a sweep's end deleted, which has no row, the version that it deleted.
+    row_or_swept: [u64; 2],
+    published: Ordinal,
     /// Which sweeps found the key, where it has news; see [`Sweeps`](super::sweeps::Sweeps).
     pub(super) stamp: u32,
+    channel: Channel,
+    is_deleted: bool,
+    is_swept: bool,
+    is_published: bool,
+    has_version: bool,
+    has_row: bool,
     pub(super) has_news: bool,
+}
+
+const _: () = assert!(size_of::<Entry>() == 64);
+
+impl Entry {
+    /// The record that made the key what it is.
+    #[inline]
+    pub(super) fn origin(&self) -> Origin {
+        Origin {
+            source_version: self.has_version.then_some(self.source_version),
+            deleted: self.is_deleted,
+            channel: self.channel,
+            partition: self.partition,
+            offset: self.offset,
+            swept: self.is_swept.then_some(self.row_or_swept[0].cast_signed()),
+        }
+    }
+
+    /// What its row in the write state was made of, where that is known.
+    #[inline]
+    pub(super) fn row(&self) -> Option<RowHash> {
+        let [low, high] = self.row_or_swept;
+        self.has_row
+            .then_some(RowHash(u128::from(high) << 64 | u128::from(low)))
+    }
+
+    /// The fold's record that says so, or said what was before the news.
+    #[inline]
+    pub(super) fn published(&self) -> Option<Ordinal> {
+        self.is_published.then_some(self.published)
+    }
+
+    fn set(&mut self, origin: Origin, row: Option<RowHash>) {
+        self.has_version = origin.source_version.is_some();
+        self.source_version = origin.source_version.unwrap_or_default();
+        self.is_deleted = origin.deleted;
+        self.channel = origin.channel;
+        self.partition = origin.partition;
+        self.offset = origin.offset;
+        self.is_swept = origin.swept.is_some();
+        self.has_row = row.is_some() && !self.is_swept;
+        self.row_or_swept = match (origin.swept, row) {
+            (Some(swept), _) => [swept.cast_unsigned(), 0],
+            (None, Some(RowHash(hash))) => [hash as u64, (hash >> 64) as u64],
+            (None, None) => [0; 2],
+        };
+    }
 }
 
 impl Ledger {
@@ -92,19 +147,26 @@ impl Ledger {
     ) -> At {
         // The format of states has room for 2^29 keys.
         let at = At(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
-        let key = (
-            self.keys.len(),
-            u32::try_from(canonical_key.len()).unwrap_or(u32::MAX),
-        );
-        self.keys.extend_from_slice(canonical_key);
-        self.entries.push(Entry {
-            key,
-            origin,
-            published,
-            row: None,
+        let mut entry = Entry {
+            key_start: self.keys.len(),
+            key_length: u32::try_from(canonical_key.len()).unwrap_or(u32::MAX),
+            partition: 0,
+            source_version: 0,
+            offset: 0,
+            row_or_swept: [0; 2],
+            published: published.unwrap_or_default(),
             stamp: 0,
+            channel: origin.channel,
+            is_deleted: false,
+            is_swept: false,
+            is_published: published.is_some(),
+            has_version: false,
+            has_row: false,
             has_news: false,
-        });
+        };
+        entry.set(origin, None);
+        self.keys.extend_from_slice(canonical_key);
+        self.entries.push(entry);
         let hash = hash_of(canonical_key);
         self.index
             .insert_unique(spread(hash), Slot { hash, at }, |slot| spread(slot.hash));
@@ -115,7 +177,8 @@ impl Ledger {
     #[inline]
     pub(super) fn tell(&mut self, at: At, origin: Origin, stamp: u32, row: Option<RowHash>) {
         let entry = &mut self.entries[at.0 as usize];
-        (entry.origin, entry.stamp, entry.row) = (origin, stamp, row);
+        entry.set(origin, row);
+        entry.stamp = stamp;
         if !std::mem::replace(&mut entry.has_news, true) {
             self.news.push(at);
         }
@@ -123,15 +186,15 @@ impl Ledger {
 
     #[inline]
     pub(super) fn key(&self, at: At) -> &[u8] {
-        let (start, length) = self.entries[at.0 as usize].key;
-        &self.keys[start..start + length as usize]
+        let entry = &self.entries[at.0 as usize];
+        &self.keys[entry.key_start..entry.key_start + entry.key_length as usize]
     }
 
     /// Brings the news into the order of what is published of their keys, the new keys last, so that those who look it up walk
     /// through it. The order follows from the published state and the records since.
     pub(super) fn order_news(&mut self) {
         let mut news = std::mem::take(&mut self.news);
-        news.sort_by_cached_key(|&at| self.entry(at).published.map_or(u64::MAX, u64::from));
+        news.sort_by_cached_key(|&at| self.entry(at).published().map_or(u64::MAX, u64::from));
         self.news = news;
     }
 
@@ -154,7 +217,7 @@ impl Ledger {
         let settle = |(&at, &ordinal): (&At, &Ordinal)| {
             let entry = self.entry_mut(at);
             entry.has_news = false;
-            entry.published = Some(ordinal);
+            (entry.published, entry.is_published) = (ordinal, true);
             (ordinal, entry.stamp)
         };
         news.iter().zip(published).map(settle).collect()
@@ -180,7 +243,6 @@ fn spread(hash: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fold::Channel;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -219,15 +281,44 @@ mod tests {
                     ledger.settle(&ordinals);
                     for (key, ordinal) in news.drain(..).zip(ordinals) {
                         let at = ledger.find(&key).unwrap();
-                        prop_assert_eq!(ledger.entry(at).published, Some(ordinal));
+                        prop_assert_eq!(ledger.entry(at).published(), Some(ordinal));
                         prop_assert!(!ledger.has_news_of(&key));
                     }
                 }
             }
             for (key, offset) in model {
                 let at = ledger.find(&key).unwrap();
-                prop_assert_eq!((ledger.key(at), ledger.entry(at).origin.offset), (&key[..], offset));
+                prop_assert_eq!((ledger.key(at), ledger.entry(at).origin()), (&key[..], origin(offset)));
             }
+        }
+    }
+
+    #[test]
+    fn an_entry_says_what_it_was_told() {
+        let mut ledger = Ledger::default();
+        let at = ledger.insert(b"[1]", origin(3), Some(7));
+        assert_eq!(ledger.entry(at).origin(), origin(3));
+        assert_eq!(ledger.entry(at).row(), None);
+        let row = RowHash(u128::MAX - 5);
+        let deleted = |swept| Origin {
+            source_version: None,
+            deleted: true,
+            channel: Channel::Sweep,
+            partition: 3,
+            offset: -1,
+            swept,
+        };
+        for (origin, row) in [
+            (origin(5), Some(row)),
+            (deleted(None), None),
+            (deleted(Some(-9)), None),
+            (deleted(Some(0)), None),
+            (origin(6), None),
+        ] {
+            ledger.tell(at, origin, 0, row);
+            assert_eq!(ledger.entry(at).origin(), origin);
+            assert_eq!(ledger.entry(at).row(), row);
+            assert_eq!(ledger.entry(at).published(), Some(7));
         }
     }
 

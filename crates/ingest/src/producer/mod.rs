@@ -427,7 +427,7 @@ impl Publishing<'_> {
         let publishes = if self.is_first {
             // Deletes alone are no content.
             let mut news = folder.ledger.news();
-            news.any(|(_, entry)| !entry.origin.deleted) || folder.spec.allow_empty
+            news.any(|(_, entry)| !entry.origin().deleted) || folder.spec.allow_empty
         } else {
             let changed = folder.counts.changed + folder.counts.swept;
             changed > 0 || (self.fold_is_due && has_news)

@@ -232,7 +232,7 @@ impl Folder {
             };
         };
         let entry = self.ledger.entry_mut(at);
-        let stamp = match entry.published {
+        let stamp = match entry.published() {
             _ if entry.has_news => {
                 entry.stamp = entry.stamp.max(stamp);
                 entry.stamp
@@ -247,8 +247,8 @@ impl Folder {
         };
         Known {
             at: Some(at),
-            origin: Some(entry.origin),
-            row: entry.row,
+            origin: Some(entry.origin()),
+            row: entry.row(),
             stamp,
         }
     }
@@ -281,7 +281,7 @@ impl Folder {
         types: &Types,
     ) -> Option<Origin> {
         match self.ledger.find(canonical_key) {
-            Some(at) => Some(self.ledger.entry(at).origin),
+            Some(at) => Some(self.ledger.entry(at).origin()),
             None => Some(committed_origin(write, types.fold, canonical_key)?.1),
         }
     }
