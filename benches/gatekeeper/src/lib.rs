@@ -5,12 +5,14 @@
 //! blobs, of catalogues that are drawn from the real one ([`catalogue`]) and published as producers do ([`published`]);
 //! the output of both is compared record by record before anything is measured.
 
+pub mod asked;
 pub mod catalogue;
 pub mod donors;
 pub mod evaluation;
 pub mod facts;
 pub mod java;
 pub mod kernel;
+pub mod latency;
 pub mod ours;
 pub mod published;
 pub mod rows;
@@ -51,6 +53,15 @@ pub enum Error {
     /// The blob store.
     #[error(transparent)]
     Store(#[from] blobstore::Error),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] changelog::Error),
+    /// A broker or S3 server for the bench.
+    #[error(transparent)]
+    Server(#[from] tests_servers::Error),
+    /// The broker's side, which is that of the bench of ingest.
+    #[error(transparent)]
+    Ingesting(#[from] bench_ingest::Error),
     /// The rules.
     #[error(transparent)]
     Liveness(#[from] liveness::Error),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bench_gatekeeper::published::{Size, cache, ensure};
-use bench_gatekeeper::{Error, Result, evaluation, rows};
+use bench_gatekeeper::{Error, Result, asked, evaluation, latency, rows};
 use bench_table::Line;
 
 /// A row, or some that share their set-up; told the catalogues, smallest first.
@@ -24,6 +24,8 @@ const ROWS: &[(&str, Lines)] = &[
     ("growth", rows::growth),
     ("diff", rows::diff),
     ("memory", rows::memory),
+    ("why", asked::lines),
+    ("latency", latency::lines),
 ];
 
 fn main() -> ExitCode {

@@ -15,7 +15,7 @@ use hollow::write::{TypeId, WriteState};
 use ingest::avro::{RecordSink, Transcoder};
 use ingest::{DatasetSpec, embedded_specs};
 use registry::embedded::{self, Home};
-use registry::{Action, Command, Scope};
+use registry::{Action, Command, Registry, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -158,9 +158,23 @@ pub fn publish(catalogue: &Catalogue, directory: &Path) -> Result<Contents> {
     fs::create_dir_all(directory).map_err(io(format!("make {}", directory.display())))?;
     let home = embedded::open(directory)?;
     let store: Arc<dyn BlobStore> = Arc::new(DirectoryStore::open(home.blobs_dir())?);
+    publish_inputs(catalogue, &Input::ALL, STEPS, home.registry(), &store)
+}
+
+/// Publishes some inputs of a catalogue, and so many further versions of each with 0.1 % changed.
+///
+/// # Errors
+/// Where a record does not fit, or nothing can be written.
+pub fn publish_inputs(
+    catalogue: &Catalogue,
+    inputs: &[Input],
+    steps: u64,
+    registry: &Arc<dyn Registry>,
+    store: &Arc<dyn BlobStore>,
+) -> Result<Contents> {
     let mut contents = Contents::default();
-    for input in Input::ALL {
-        let mut producer = Producer::open(input, &home, &store)?;
+    for &input in inputs {
+        let mut producer = Producer::open(input, registry, store)?;
         let mut records = 0;
         let mut versions = vec![producer.cycle(CycleKind::Total, 0, |put| {
             let mut all = |found: Vec<Value>| -> Result<()> {
@@ -176,7 +190,7 @@ pub fn publish(catalogue: &Catalogue, directory: &Path) -> Result<Contents> {
         let changes = usize::try_from((records + 500) / 1_000)
             .unwrap_or(usize::MAX)
             .max(1);
-        for step in 1..=STEPS {
+        for step in 1..=steps {
             let changes = catalogue.changes(input, step, changes);
             versions.push(producer.cycle(CycleKind::Incremental, step, |put| {
                 changes.iter().try_for_each(&mut *put)
@@ -190,6 +204,18 @@ pub fn publish(catalogue: &Catalogue, directory: &Path) -> Result<Contents> {
     Ok(contents)
 }
 
+/// How an input is made of change records.
+///
+/// # Errors
+/// Where the configuration is not what it should be.
+pub fn spec(input: Input) -> Result<DatasetSpec> {
+    let mut specs = embedded_specs()?;
+    specs.retain(|spec| spec.name.name() == input.name());
+    specs
+        .pop()
+        .ok_or_else(|| Error::Wrong(format!("config/datasets.toml lacks {input}")))
+}
+
 /// What publishes one input.
 struct Producer {
     spec: DatasetSpec,
@@ -200,12 +226,12 @@ struct Producer {
 type Put<'a> = &'a mut dyn FnMut(&Value) -> Result<()>;
 
 impl Producer {
-    fn open(input: Input, home: &Home, store: &Arc<dyn BlobStore>) -> Result<Self> {
-        let mut specs = embedded_specs()?;
-        specs.retain(|spec| spec.name.name() == input.name());
-        let spec = specs
-            .pop()
-            .ok_or_else(|| Error::Wrong(format!("config/datasets.toml lacks {input}")))?;
+    fn open(
+        input: Input,
+        registry: &Arc<dyn Registry>,
+        store: &Arc<dyn BlobStore>,
+    ) -> Result<Self> {
+        let spec = spec(input)?;
         let options = PublisherOptions {
             snapshot_every: u32::MAX,
             snapshots: Snapshots::Inline,
@@ -215,7 +241,7 @@ impl Producer {
         let publisher = Publisher::open(
             spec.name.clone(),
             Arc::clone(store),
-            Arc::clone(home.registry()),
+            Arc::clone(registry),
             spec.model.schemas().to_vec(),
             options,
             NOW_MS,
@@ -361,6 +387,12 @@ impl Run {
     #[must_use]
     pub fn contents(&self) -> &Contents {
         &self.contents
+    }
+
+    /// The directory: that of an embedded deployment.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Where the blobs of a dataset lie, under the names that stock consumers know.

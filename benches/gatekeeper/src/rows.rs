@@ -44,7 +44,7 @@ pub(crate) fn reported(row: String, ours: f64, unit: &'static str) -> Line {
     }
 }
 
-fn copy(size: Size) -> Result<Run> {
+pub(crate) fn copy(size: Size) -> Result<Run> {
     Run::new(&cache()?, size)
 }
 

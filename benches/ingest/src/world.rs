@@ -10,7 +10,7 @@ use ingest::{
     Components, DatasetSpec, DirectorySchemas, Ended, IncrementalProducer, ProducerOptions,
     SchemaSource, load_specs,
 };
-use registry::LogRegistry;
+use registry::{LogRegistry, Registry};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -38,6 +38,8 @@ pub struct Producing {
     pub producer: IncrementalProducer,
     /// Where its consumers stand.
     pub watch: Arc<Watch>,
+    /// Its registry.
+    pub registry: Arc<dyn Registry>,
 }
 
 impl World {
@@ -139,13 +141,14 @@ impl World {
         };
         let checkpoint = self.dir.path().join(format!("{name}.registry"));
         let kafka: Arc<dyn ChangeLog> = Arc::clone(&self.log) as Arc<dyn ChangeLog>;
-        let registry = LogRegistry::open(Arc::clone(&kafka), &checkpoint)?;
+        let registry: Arc<dyn Registry> =
+            Arc::new(LogRegistry::open(Arc::clone(&kafka), &checkpoint)?);
         let watched = WatchedLog::new(kafka);
         let watch = watched.watch();
         let components = Components {
             log: Arc::new(watched),
             store,
-            registry: Arc::new(registry),
+            registry: Arc::clone(&registry),
             schemas: Arc::new(DirectorySchemas::embedded()?) as Arc<dyn SchemaSource>,
         };
         let publisher = PublisherOptions {
@@ -160,7 +163,11 @@ impl World {
             ..ProducerOptions::new(publisher)
         };
         let producer = IncrementalProducer::open(spec, components, options, now_ms())?;
-        Ok(Producing { producer, watch })
+        Ok(Producing {
+            producer,
+            watch,
+            registry,
+        })
     }
 }
 
