@@ -13,7 +13,6 @@
 //! the verdict does not change by itself. A set is one record however many groups have it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -122,10 +121,8 @@ pub(crate) struct Writer<'a> {
     /// By the outcome's place in memory: videos with the same facts share one.
     lists: HashMap<*const Outcome, Ordinal>,
     country_sets: HashMap<CountrySet, Ordinal>,
-    /// Those that were added.
-    known: CountrySet,
-    /// The same by ordinal, in which order a set takes its members best.
-    countries: BTreeMap<Ordinal, Country>,
+    /// By the country's bit.
+    countries: [Option<Ordinal>; CountrySet::CAPACITY],
     blocker_sets: HashMap<BlockerSet, Ordinal>,
     /// By the rule's place.
     blockers: [Option<Ordinal>; RULES.len()],
@@ -179,8 +176,7 @@ impl<'a> Writer<'a> {
             set: SetRecord::new(),
             lists: HashMap::new(),
             country_sets: HashMap::new(),
-            known: CountrySet::EMPTY,
-            countries: BTreeMap::new(),
+            countries: [None; CountrySet::CAPACITY],
             blocker_sets: HashMap::new(),
             blockers: [None; RULES.len()],
             asset_sets: HashMap::new(),
@@ -274,16 +270,16 @@ impl<'a> Writer<'a> {
         if let Some(&ordinal) = self.country_sets.get(&countries) {
             return Ok(ordinal);
         }
-        for country in (countries - self.known).iter() {
-            let ordinal = self.code(self.types.country, country.code())?;
-            self.countries.insert(ordinal, country);
-        }
-        self.known |= countries;
         self.set.reset();
-        for (&ordinal, &country) in &self.countries {
-            if countries.contains(country) {
-                self.set.insert(ordinal);
-            }
+        for country in countries.iter() {
+            let ordinal = match self.countries[country.index()] {
+                Some(ordinal) => ordinal,
+                None => {
+                    let ordinal = self.code(self.types.country, country.code())?;
+                    *self.countries[country.index()].insert(ordinal)
+                }
+            };
+            self.set.insert(ordinal);
         }
         let ordinal = self.write.add(self.types.country_set, self.set.bytes())?;
         self.country_sets.insert(countries, ordinal);
