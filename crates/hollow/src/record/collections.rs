@@ -97,19 +97,70 @@ impl SetRecord {
         let out = &mut self.serialized;
         out.clear();
         write_vint(out, self.elements.len() as u32);
-        let mut previous = 0;
-        for &element in &self.elements {
-            let (gap, home) = (element - previous, hash_int(element as i32) as u32 & mask);
-            if gap | home < 0x80 {
-                out.extend_from_slice(&[gap as u8, home as u8]);
-            } else {
-                write_vint(out, gap);
-                write_vint(out, home);
+        if let Some((&first, rest)) = self.elements.split_first() {
+            write_vint(out, first);
+            write_vint(out, home(first, mask));
+            if !write_pairs(out, first, rest, mask) {
+                let mut previous = first;
+                for &element in rest {
+                    write_vint(out, element - previous);
+                    write_vint(out, home(element, mask));
+                    previous = element;
+                }
             }
-            previous = element;
         }
         &self.serialized
     }
+}
+
+#[inline]
+fn home(element: Ordinal, mask: u32) -> u32 {
+    hash_int(element as i32) as u32 & mask
+}
+
+/// Writes gaps and homes of elements that ascend from `previous` if no number takes more than two bytes; whether it did.
+/// Where each takes one byte, no step depends on the one before it.
+fn write_pairs(out: &mut Vec<u8>, before: Ordinal, elements: &[Ordinal], mask: u32) -> bool {
+    let start = out.len();
+    let last = elements.last().copied().unwrap_or(before);
+    if mask < 0x80 {
+        out.resize(start + 2 * elements.len(), 0);
+        let (pairs, _) = out[start..].as_chunks_mut();
+        let (mut previous, mut gaps) = (before, 0);
+        for (pair, &element) in pairs.iter_mut().zip(elements) {
+            let gap = element - previous;
+            gaps |= gap;
+            *pair = [gap as u8, home(element, mask) as u8];
+            previous = element;
+        }
+        if gaps < 0x80 {
+            return true;
+        }
+        out.truncate(start);
+    }
+    if mask | (last - before) >= 0x4000 {
+        return false;
+    }
+    out.resize(start + 4 * elements.len(), 0);
+    let bytes = &mut out[start..];
+    let (mut previous, mut end) = (before, 0);
+    for &element in elements {
+        for value in [element - previous, home(element, mask)] {
+            // Both bytes are written, and the second one again if it was not needed: no branch to guess.
+            let is_long = value >= 0x80;
+            bytes[end] = if is_long {
+                0x80 | (value >> 7) as u8
+            } else {
+                value as u8
+            };
+            end += usize::from(is_long);
+            bytes[end] = (value & 0x7f) as u8;
+            end += 1;
+        }
+        previous = element;
+    }
+    out.truncate(start + end);
+    true
 }
 
 /// Builds the serialized form of MAP records; reusable. Of several values for one key the last one stays.
@@ -168,5 +219,36 @@ impl MapRecord {
             previous = key;
         }
         &self.serialized
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Sets whose numbers take one byte, two, and more.
+        #[test]
+        fn sets_are_written_number_by_number(
+            gaps in prop_oneof![
+                proptest::collection::vec(1u32..100, 0..80),
+                proptest::collection::vec(1u32..100, 80..300),
+                proptest::collection::vec(prop_oneof![1u32..200, 1u32..40_000], 0..300),
+            ],
+        ) {
+            let mut set = SetRecord::new();
+            let mut expected = Vec::new();
+            write_vint(&mut expected, gaps.len() as u32);
+            let mask = home_mask(gaps.len() as u32);
+            let mut element = 0;
+            for gap in gaps {
+                element += gap;
+                set.insert(element);
+                write_vint(&mut expected, gap);
+                write_vint(&mut expected, home(element, mask));
+            }
+            prop_assert_eq!(set.bytes(), expected);
+        }
     }
 }
