@@ -67,7 +67,7 @@ fn roles_produce_evaluate_and_hand_over() {
     // A second process stands by, and is given the datasets when the first is told to stop.
     let mut second = Role::start(&demo, PRODUCE, "producer-2");
     second.wait_for_state("prod/titles", "standing_by");
-    assert_eq!(second.get("/health/ready").0, 200);
+    second.wait("readiness", |role| role.get("/health/ready").0 == 200);
     producer.signal("TERM");
     let (code, said) = producer.end();
     assert_eq!(code, Some(0), "{said}");
