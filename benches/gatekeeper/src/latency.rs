@@ -46,6 +46,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What was announced or seen, and when.
 type Seen<T> = Arc<Mutex<Vec<(Instant, T)>>>;
 
+/// Where the producer's consumers stand, and its registry; known once the producer runs.
+type Watched = Arc<OnceLock<(Arc<Watch>, Arc<dyn Registry>)>>;
+
 /// Emits changes for `GREENLIGHT_BENCH_LATENCY_S` seconds (20).
 ///
 /// # Errors
@@ -98,7 +101,7 @@ fn measure(size: Size, seconds: usize) -> Result<Vec<f64>> {
     }
 
     let announced: Seen<(Version, Vec<Position>)> = Arc::default();
-    let watched: Arc<OnceLock<(Arc<Watch>, Arc<dyn Registry>)>> = Arc::default();
+    let watched: Watched = Arc::default();
     let hook = hook(&assets.spec, &announced, &watched);
     let name = assets.spec.name.clone();
     let mut producing = world.producer(
@@ -205,7 +208,7 @@ fn store(server: &SeaweedFs) -> Result<Arc<dyn BlobStore>> {
 fn hook(
     spec: &DatasetSpec,
     announced: &Seen<(Version, Vec<Position>)>,
-    watched: &Arc<OnceLock<(Arc<Watch>, Arc<dyn Registry>)>>,
+    watched: &Watched,
 ) -> StepHook {
     let (topic, name) = (spec.topic.clone(), spec.name.clone());
     let (announced, watched) = (Arc::clone(announced), Arc::clone(watched));

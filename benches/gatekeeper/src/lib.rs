@@ -61,7 +61,7 @@ pub enum Error {
     Server(#[from] tests_servers::Error),
     /// The broker's side, which is that of the bench of ingest.
     #[error(transparent)]
-    Ingesting(#[from] bench_ingest::Error),
+    Ingesting(Box<bench_ingest::Error>),
     /// The rules.
     #[error(transparent)]
     Liveness(#[from] liveness::Error),
@@ -84,6 +84,12 @@ pub enum Error {
     /// What came out is not what should have.
     #[error("{0}")]
     Wrong(String),
+}
+
+impl From<bench_ingest::Error> for Error {
+    fn from(error: bench_ingest::Error) -> Self {
+        Self::Ingesting(Box::new(error))
+    }
 }
 
 /// The result of a bench's step.
