@@ -9,9 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bench_ingest::watched::Watch;
-use bench_ingest::world::{World, now_ms};
+use bench_ingest::world::{World, bucket, now_ms};
 use bench_ingest::{quantile, setting};
-use blobstore::{BlobStore, S3Credentials, S3Options, S3Store};
 use changelog::{ChangeLog, NewRecord, Position};
 use dataset::{
     PublisherOptions, Snapshots, Step, StepHook, Subscriber, SubscriberOptions, Version,
@@ -71,7 +70,7 @@ pub fn lines(sizes: &[usize], report: Report<'_>) -> Result<()> {
 fn measure(size: Size, seconds: usize) -> Result<Vec<f64>> {
     let world = World::start()?;
     let server = SeaweedFs::start_large()?;
-    let store = store(&server)?;
+    let store = bucket(&server, "latency")?;
     let directory = tempfile::tempdir().map_err(io("make a directory"))?;
     // As processes of their own would, everybody has his own copy of the registry.
     let registry = |name: &str| -> Result<Arc<dyn Registry>> {
@@ -189,19 +188,6 @@ fn measure(size: Size, seconds: usize) -> Result<Vec<f64>> {
         Ok((seen - *at).as_secs_f64() * 1e3)
     });
     latencies.collect()
-}
-
-fn store(server: &SeaweedFs) -> Result<Arc<dyn BlobStore>> {
-    let store = S3Store::new(S3Options {
-        credentials: Some(S3Credentials {
-            access_key: SeaweedFs::ACCESS_KEY.to_owned(),
-            secret_key: SeaweedFs::SECRET_KEY.to_owned(),
-            session_token: None,
-        }),
-        ..S3Options::from_url(&format!("{}/latency", server.endpoint()))?
-    })?;
-    store.create_bucket()?;
-    Ok(Arc::new(store))
 }
 
 /// Notes which positions of the topic every announced version of `assets` holds.

@@ -1,10 +1,9 @@
 //! From the append of a change to the announcement of the state that holds it, while changes keep coming.
 
 use crate::java::PHASES;
-use crate::world::{World, now_ms};
+use crate::world::{World, bucket, now_ms};
 use crate::{Error, Result, quantile, setting};
 use bench_table::Line;
-use blobstore::{S3Credentials, S3Options, S3Store};
 use changelog::{ChangeLog, Position};
 use dataset::{Phases, Step};
 use ingest::ProducerThread;
@@ -45,17 +44,8 @@ pub fn lines(world: &World) -> Result<Vec<Line>> {
         }
     };
     let server = SeaweedFs::start_large()?;
-    let store = S3Store::new(S3Options {
-        credentials: Some(S3Credentials {
-            access_key: SeaweedFs::ACCESS_KEY.to_owned(),
-            secret_key: SeaweedFs::SECRET_KEY.to_owned(),
-            session_token: None,
-        }),
-        ..S3Options::from_url(&format!("{}/latency", server.endpoint()))?
-    })?;
-    store.create_bucket()?;
-    let mut producing =
-        world.producer(spec, 1_000_000, Some(Arc::new(hook)), Some(Arc::new(store)))?;
+    let store = bucket(&server, "latency")?;
+    let mut producing = world.producer(spec, 1_000_000, Some(Arc::new(hook)), Some(store))?;
     producing.announce()?;
     let _ = watch.set(Arc::clone(&producing.watch));
     let thread = ProducerThread::start(producing.producer, CADENCE, Arc::new(now_ms))?;

@@ -3,7 +3,7 @@
 use crate::data::Records;
 use crate::watched::{Watch, WatchedLog};
 use crate::{Error, Result, io, setting};
-use blobstore::{BlobStore, DirectoryStore};
+use blobstore::{BlobStore, DirectoryStore, S3Credentials, S3Options, S3Store};
 use changelog::{ChangeLog, KafkaLog, KafkaOptions, NewRecord};
 use dataset::{PublisherOptions, Snapshots, StepHook};
 use ingest::{
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
-use tests_servers::Kafka;
+use tests_servers::{Kafka, SeaweedFs};
 
 /// Records of one append.
 const CHUNK: u64 = 20_000;
@@ -179,6 +179,20 @@ impl Producing {
             other => Err(Error::Wrong(format!("a cycle ended {other:?}"))),
         }
     }
+}
+
+/// A new bucket of a server.
+pub fn bucket(server: &SeaweedFs, name: &str) -> Result<Arc<dyn BlobStore>> {
+    let store = S3Store::new(S3Options {
+        credentials: Some(S3Credentials {
+            access_key: SeaweedFs::ACCESS_KEY.to_owned(),
+            secret_key: SeaweedFs::SECRET_KEY.to_owned(),
+            session_token: None,
+        }),
+        ..S3Options::from_url(&format!("{}/{name}", server.endpoint()))?
+    })?;
+    store.create_bucket()?;
+    Ok(Arc::new(store))
 }
 
 /// The time in milliseconds since 1970 UTC.
