@@ -287,14 +287,14 @@ impl<'p, 's> Comparison<'p, 's> {
             return Ok(());
         }
         let key = self.plan.sides.keys[element].as_ref();
-        let (changed, removed, added) = match (key, lists) {
-            (Some((old_key, new_key)), _) => by_mark(
+        let (changed, removed, added) = match key {
+            Some((old_key, new_key)) => by_mark(
                 removed
                     .into_iter()
                     .map(|at| (at, key_text(old_key, old[at]))),
                 added.into_iter().map(|at| (at, key_text(new_key, new[at]))),
             ),
-            (None, Some(_)) => {
+            None => {
                 // What has no key is paired in the order of the lists.
                 let paired = removed.len().min(added.len());
                 let changed = removed.iter().copied().zip(added.iter().copied()).collect();
@@ -304,7 +304,6 @@ impl<'p, 's> Comparison<'p, 's> {
                     added[paired..].to_vec(),
                 )
             }
-            (None, None) => (Vec::new(), removed, added),
         };
         let node = |position: usize, ordinal: Ordinal, is_new: bool| Node {
             parent: at,
