@@ -411,6 +411,7 @@ fn snapshots_in_the_background_are_whole() {
     let background = PublisherOptions {
         snapshots: Snapshots::Background,
         snapshot_every: 1,
+        snapshot_rest: 0,
         ..options(None)
     };
     let mut publisher = world.publisher_with(background).unwrap();
@@ -430,6 +431,31 @@ fn snapshots_in_the_background_are_whole() {
         None
     );
     check_finished(&world, SEED, 60);
+}
+
+#[test]
+fn the_next_snapshot_in_the_background_waits_as_long_as_it_is_told_to() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let background = PublisherOptions {
+        snapshots: Snapshots::Background,
+        snapshot_every: 1,
+        snapshot_rest: u32::MAX,
+        ..options(None)
+    };
+    let mut publisher = world.publisher_with(background).unwrap();
+    let mut versions = Vec::new();
+    for end in 1..=8 {
+        run(&mut publisher, SEED, 5, end * 5).unwrap();
+        publisher.wait_for_snapshot();
+        versions.push(publisher.version().unwrap());
+    }
+    let files = files(&world);
+    let has = |version: &Version| files.contains_key(&format!("prod/accounts/snapshot-{version}"));
+    // The first of the chain has its own, and the first in the background had nothing to wait for.
+    let with: Vec<_> = versions.iter().filter(|version| has(version)).collect();
+    assert_eq!(with, [&versions[0], &versions[1]]);
+    check_finished(&world, SEED, 40);
 }
 
 /// A store in which the snapshots that are staged stand still until they are let go.

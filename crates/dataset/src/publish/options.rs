@@ -16,6 +16,9 @@ pub struct PublisherOptions {
     pub write: WriteOptions,
     /// Every how many versions a snapshot is written, at least 1. The first of a chain always has one.
     pub snapshot_every: u32,
+    /// How many times as long as one in the background took the next has to wait. Nine: they take a tenth of the time at most,
+    /// however fast versions follow one another.
+    pub snapshot_rest: u32,
     /// Where snapshots are written.
     pub snapshots: Snapshots,
     /// Whether the first state of the dataset may be without any record.
@@ -32,7 +35,8 @@ pub struct PublisherOptions {
 /// Where the snapshot of every n-th version is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshots {
-    /// By a thread, after the announcement. While one is being written, the next has to wait for a later version.
+    /// By a thread of low priority, after the announcement. While one is being written, and as long after it as
+    /// [`snapshot_rest`](PublisherOptions::snapshot_rest) asks for, the next has to wait for a later version.
     Background,
     /// By the cycle itself, after the announcement: which versions have one is then a function of the cycles alone.
     Inline,
@@ -45,6 +49,7 @@ impl PublisherOptions {
             owner: owner.into(),
             write: WriteOptions::default(),
             snapshot_every: 20,
+            snapshot_rest: 9,
             snapshots: Snapshots::Background,
             allow_empty: false,
             confirm_interval_ms: 1000,

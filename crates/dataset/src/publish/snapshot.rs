@@ -3,8 +3,9 @@
 //! They cost by the dataset, so they are written in the background by default, while the next cycles go on. One that is lost
 //! on the way (a kill, a full disk) is missed by nobody: a reader starts from the one before.
 
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use blobstore::Created;
 use hollow::sums::ChainSum;
@@ -17,10 +18,26 @@ use crate::chain::{Blobs, Source};
 use crate::names::{blob_key, candidate_prefix, snapshot_name};
 use crate::{Abort, Error, Result, Step, StepHook};
 
+/// What is added to the nice value of a thread that writes snapshots: where the cores are wanted, it has a tenth of a cycle's
+/// share.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
 pub(super) struct Snapshotter {
     job: Job,
     mode: Snapshots,
-    running: Option<JoinHandle<()>>,
+    rest: u32,
+    /// A pool of one thread, from the first snapshot in the background on: what a snapshot does in parallel stays out of the
+    /// pool that all cycles share.
+    pool: Option<rayon::ThreadPool>,
+    running: Option<Receiver<Ended>>,
+    last: Option<Ended>,
+}
+
+/// When a snapshot in the background ended, well or not.
+struct Ended {
+    at: Instant,
+    took: Duration,
 }
 
 /// What a snapshot is written with, on whichever thread.
@@ -42,21 +59,19 @@ impl Snapshotter {
         Self {
             job,
             mode: options.snapshots,
+            rest: options.snapshot_rest,
+            pool: None,
             running: None,
+            last: None,
         }
     }
 
     /// Writes the snapshot of an announced version, or starts to. `false` where it has to be a later version: one is being
-    /// written, or this one failed.
+    /// written, or was a short while ago, or this one failed.
     pub(super) fn write(&mut self, sealed: &Sealed, version: Version, epoch: u64) -> bool {
-        if self
-            .running
-            .as_ref()
-            .is_some_and(|running| !running.is_finished())
-        {
+        if self.is_busy() {
             return false;
         }
-        self.wait();
         let (job, sealed) = (self.job.clone(), sealed.clone());
         job.set_busy(Some(candidate_prefix(&job.source.dataset, version, epoch)));
         let run = move || {
@@ -69,31 +84,68 @@ impl Snapshotter {
         };
         match self.mode {
             Snapshots::Inline => run(),
-            Snapshots::Background => {
-                let started = thread::Builder::new()
-                    .name("snapshot".to_owned())
-                    .spawn(move || {
+            Snapshots::Background => match self.pool() {
+                Ok(pool) => {
+                    let (end, running) = channel();
+                    pool.spawn(move || {
+                        let started = Instant::now();
                         run();
+                        // Nobody waits any more where the publisher is gone.
+                        let _ = end.send(Ended {
+                            at: Instant::now(),
+                            took: started.elapsed(),
+                        });
                     });
-                match started {
-                    Ok(running) => self.running = Some(running),
-                    Err(error) => {
-                        self.job.set_busy(None);
-                        tracing::warn!(dataset = %self.job.source.dataset, %error, "start a thread for a snapshot");
-                        return false;
-                    }
+                    self.running = Some(running);
+                    true
                 }
-                true
+                Err(error) => {
+                    self.job.set_busy(None);
+                    tracing::warn!(dataset = %self.job.source.dataset, %error, "start a thread for snapshots");
+                    false
+                }
+            },
+        }
+    }
+
+    /// Whether one is being written, or the time after it has not passed yet.
+    fn is_busy(&mut self) -> bool {
+        if let Some(running) = &self.running {
+            match running.try_recv() {
+                Err(TryRecvError::Empty) => return true,
+                ended => self.ended(ended.ok()),
             }
         }
+        let rests = |ended: &Ended| ended.at.elapsed() < ended.took.saturating_mul(self.rest);
+        self.last.as_ref().is_some_and(rests)
     }
 
     /// Waits for the snapshot that is being written.
     pub(super) fn wait(&mut self) {
-        if let Some(running) = self.running.take() {
-            // A panic was reported by the thread itself, and a lost snapshot is missed by nobody.
-            let _ = running.join();
+        if let Some(running) = &self.running {
+            let ended = running.recv().ok();
+            self.ended(ended);
         }
+    }
+
+    /// `None`: it panicked, which was reported, and a lost snapshot is missed by nobody.
+    fn ended(&mut self, ended: Option<Ended>) {
+        self.running = None;
+        self.last = ended;
+    }
+
+    fn pool(&mut self) -> std::result::Result<&rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+        let pool = match self.pool.take() {
+            Some(pool) => pool,
+            None => rayon::ThreadPoolBuilder::new()
+                .num_threads(1)
+                .thread_name(|_| "snapshot".to_owned())
+                .start_handler(|_| lower_priority())
+                // The panic itself is reported by the thread; without this it would end the process.
+                .panic_handler(|_| ())
+                .build()?,
+        };
+        Ok(self.pool.insert(pool))
     }
 
     /// The prefix of candidates that a snapshot is being written to.
@@ -109,6 +161,21 @@ impl Snapshotter {
 impl Drop for Snapshotter {
     fn drop(&mut self) {
         self.wait();
+    }
+}
+
+/// Lets cycles have the cores first.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{getpriority_process, setpriority_process};
+        // To Linux a thread's own number stands for the thread alone.
+        let thread = Some(rustix::thread::gettid());
+        let lowered = getpriority_process(thread)
+            .and_then(|nice| setpriority_process(thread, nice.saturating_add(NICE)));
+        if let Err(error) = lowered {
+            tracing::debug!(%error, "lower the priority of the thread that writes snapshots");
+        }
     }
 }
 
