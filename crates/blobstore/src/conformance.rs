@@ -20,6 +20,7 @@ pub fn run(store: &dyn BlobStore, prefix: &str) -> Result<()> {
     what_is_put_is_read(store, &format!("{prefix}/put"))?;
     create_never_replaces(store, &format!("{prefix}/create"))?;
     create_from_names_a_content_twice(store, &format!("{prefix}/create-from"))?;
+    the_background_is_the_same_store(store, &format!("{prefix}/background"))?;
     swap_needs_the_expected_content(store, &format!("{prefix}/swap"))?;
     list_is_ordered_and_exact(store, &format!("{prefix}/list"))?;
     long_lists_are_whole(store, &format!("{prefix}/list-long"))?;
@@ -150,6 +151,37 @@ fn create_from_names_a_content_twice(store: &dyn BlobStore, prefix: &str) -> Res
         Some(&b"one"[..]),
         "the source may go"
     );
+    Ok(())
+}
+
+fn the_background_is_the_same_store(store: &dyn BlobStore, prefix: &str) -> Result<()> {
+    let Some(background) = store.in_background() else {
+        return Ok(());
+    };
+    let key = |name: &str| format!("{prefix}/{name}");
+    let large: Vec<u8> = (0..6 << 20).map(|at: u32| (at % 253) as u8).collect();
+    background.put_all(&[(key("large"), large.clone()), (key("small"), vec![7])])?;
+    assert!(
+        content(store, &key("large"))?.as_ref() == Some(&large),
+        "content of a large blob that was put in the background"
+    );
+    assert_eq!(
+        background.create_from(&key("named"), &key("large"))?,
+        Created::Created
+    );
+    assert_eq!(store.create(&key("named"), b"other")?, Created::Exists);
+    assert!(
+        content(&*background, &key("named"))?.as_ref() == Some(&large),
+        "content of a large blob that is read in the background"
+    );
+    assert_eq!(store.create(&key("ours"), b"ours")?, Created::Created);
+    assert_eq!(
+        background.create(&key("ours"), b"other")?,
+        Created::Exists,
+        "what the one created the other sees"
+    );
+    assert!(background.delete(&key("large"))?);
+    assert_eq!(content(store, &key("large"))?, None);
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod replicated;
 mod s3;
 
 use std::fmt;
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -178,6 +179,12 @@ pub trait BlobStore: Send + Sync {
     /// As [`BlobStore::put`].
     fn sync(&self, keys: &[String]) -> Result<()> {
         keys.iter().try_for_each(|key| check_key(key))
+    }
+
+    /// The same store for work that nobody waits for: slower, so that requests made meanwhile through this one are not.
+    /// `None` where that makes no difference, or the store does not know how.
+    fn in_background(&self) -> Option<Arc<dyn BlobStore>> {
+        None
     }
 
     /// Writes the blob only if its content is still the one marked `expected` (`None`: only if there is no blob).

@@ -33,7 +33,7 @@ pub struct ReplicatedStore {
     primary: Arc<dyn BlobStore>,
     copies: Vec<Copy>,
     /// Keys that were swapped through this store, and are read from the primary since.
-    swapped: Mutex<BTreeSet<String>>,
+    swapped: Arc<Mutex<BTreeSet<String>>>,
 }
 
 struct Copy {
@@ -58,7 +58,7 @@ impl ReplicatedStore {
         Self {
             primary,
             copies: copies.collect(),
-            swapped: Mutex::default(),
+            swapped: Arc::default(),
         }
     }
 
@@ -135,6 +135,17 @@ impl BlobStore for ReplicatedStore {
 
     fn sync(&self, keys: &[String]) -> Result<()> {
         self.primary.sync(keys)
+    }
+
+    fn in_background(&self) -> Option<Arc<dyn BlobStore>> {
+        let of = |store: &Arc<dyn BlobStore>| store.in_background();
+        let primary = of(&self.primary)?;
+        let copies = self.copies.iter().map(|copy| &copy.store);
+        let copies = copies.map(|copy| of(copy).unwrap_or_else(|| Arc::clone(copy)));
+        Some(Arc::new(Self {
+            swapped: Arc::clone(&self.swapped),
+            ..Self::new(primary, copies)
+        }))
     }
 
     fn compare_and_swap(

@@ -21,6 +21,8 @@ mod client;
 mod options;
 mod write;
 
+use std::sync::Arc;
+
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::runtime::Runtime;
 
@@ -38,6 +40,11 @@ const THREADS: usize = 2;
 /// A [`BlobStore`] in a bucket of S3 or the like; see the [crate's page](crate) and the conformance suite.
 pub struct S3Store {
     bucket: Bucket,
+    threads: Arc<Threads>,
+}
+
+/// What the client runs on.
+struct Threads {
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
 }
@@ -61,7 +68,9 @@ impl S3Store {
         let client = runtime.block_on(client::client(&options));
         Ok(Self {
             bucket: Bucket { client, options },
-            runtime: Some(runtime),
+            threads: Arc::new(Threads {
+                runtime: Some(runtime),
+            }),
         })
     }
 
@@ -120,7 +129,7 @@ impl S3Store {
     }
 
     fn block_on<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        match &self.runtime {
+        match &self.threads.runtime {
             Some(runtime) => runtime.block_on(work),
             None => Err(Error::Options {
                 what: self.options().url(),
@@ -135,7 +144,7 @@ impl S3Store {
     }
 }
 
-impl Drop for S3Store {
+impl Drop for Threads {
     fn drop(&mut self) {
         // Also where the store is dropped by an async task, which must not wait.
         if let Some(runtime) = self.runtime.take() {
@@ -199,6 +208,21 @@ impl BlobStore for S3Store {
             Written::Done(etag) => Swapped::Swapped(etag),
             Written::Refused => Swapped::Conflict,
         })
+    }
+
+    /// One request at a time, of the smallest parts: what shares the server then waits for a small part at most.
+    fn in_background(&self) -> Option<Arc<dyn BlobStore>> {
+        Some(Arc::new(Self {
+            bucket: Bucket {
+                client: self.bucket.client.clone(),
+                options: S3Options {
+                    part_bytes: S3Options::PART_BYTES_MIN,
+                    parallel_max: 1,
+                    ..self.options().clone()
+                },
+            },
+            threads: Arc::clone(&self.threads),
+        }))
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>> {

@@ -50,7 +50,12 @@ struct Job {
 }
 
 impl Snapshotter {
-    pub(super) fn new(source: Source, options: &PublisherOptions) -> Self {
+    pub(super) fn new(mut source: Source, options: &PublisherOptions) -> Self {
+        if options.snapshots == Snapshots::Background
+            && let Some(store) = source.store.in_background()
+        {
+            source.store = store;
+        }
         let job = Job {
             source,
             hook: options.hook.clone(),
