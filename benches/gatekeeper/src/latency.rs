@@ -48,13 +48,13 @@ type Seen<T> = Arc<Mutex<Vec<(Instant, T)>>>;
 /// Where the producer's consumers stand, and its registry; known once the producer runs.
 type Watched = Arc<OnceLock<(Arc<Watch>, Arc<dyn Registry>)>>;
 
-/// Emits changes for `GREENLIGHT_BENCH_LATENCY_S` seconds (20).
+/// Emits changes for `GREENLIGHT_BENCH_LATENCY_S` seconds (60: with snapshots of producer and gatekeeper).
 ///
 /// # Errors
 /// Where anything fails, or a record never becomes visible.
 pub fn lines(sizes: &[usize], report: Report<'_>) -> Result<()> {
-    let seconds = setting("GREENLIGHT_BENCH_LATENCY_S", 20);
-    let seconds = usize::try_from(seconds).unwrap_or(20);
+    let seconds = setting("GREENLIGHT_BENCH_LATENCY_S", 60);
+    let seconds = usize::try_from(seconds).unwrap_or(60);
     for &videos in sizes {
         let size = Size::drawn(videos);
         let millis = measure(size, seconds)?;
