@@ -6,20 +6,24 @@ import com.netflix.hollow.api.producer.fs.HollowFilesystemPublisher;
 import com.netflix.hollow.api.producer.fs.HollowInMemoryBlobStager;
 import com.netflix.hollow.core.write.HollowBlobWriter;
 import com.netflix.hollow.core.write.HollowWriteStateEngine;
+import com.netflix.hollow.core.write.objectmapper.MemoizedList;
+import com.netflix.hollow.core.write.objectmapper.MemoizedSet;
 import com.netflix.hollow.core.write.objectmapper.RecordPrimaryKey;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashSet;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Publishes verdicts with the stock incremental producer. */
+/**
+ * Publishes verdicts with the stock incremental producer. Sets and lists that several verdicts share are memoized ones, which
+ * Hollow's object mapper serializes once in a cycle.
+ */
 final class Output {
     private final HollowProducer.Incremental producer;
     private final Country[] countries = new Country[Countries.CODES.length];
@@ -57,8 +61,9 @@ final class Output {
             return;
         }
         producer.runIncrementalCycle(state -> {
+            Map<Outcome, List<Group>> lists = new IdentityHashMap<>();
             for (Video video : changed) {
-                state.addOrModify(record(video));
+                state.addOrModify(new Liveness(video.id, lists.computeIfAbsent(video.outcome, this::groups)));
             }
             for (long video : removed) {
                 state.delete(new RecordPrimaryKey("Liveness", new Object[] {video}));
@@ -74,9 +79,9 @@ final class Output {
         }
     }
 
-    private Liveness record(Video video) {
-        List<Group> groups = new ArrayList<>(video.outcome.groups.length);
-        for (Outcome.Group group : video.outcome.groups) {
+    private List<Group> groups(Outcome outcome) {
+        List<Group> groups = new MemoizedList<>(outcome.groups.length);
+        for (Outcome.Group group : outcome.groups) {
             boolean changes = group.nextAt() != Groups.NEVER;
             groups.add(new Group(
                     group.live(),
@@ -87,11 +92,11 @@ final class Output {
                     changes ? group.nextLive() : null,
                     changes ? assets(group.nextTracks()) : null));
         }
-        return new Liveness(video.id, groups);
+        return groups;
     }
 
     private Set<Country> countries(Mask mask) {
-        Set<Country> set = new LinkedHashSet<>();
+        Set<Country> set = new MemoizedSet<>();
         for (int country = 0; country < countries.length; country++) {
             if (mask.has(country)) {
                 set.add(countries[country]);
@@ -102,7 +107,7 @@ final class Output {
 
     private Set<Asset> assets(Tracks.TrackSet tracks) {
         if (tracks.assets == null) {
-            Set<Asset> set = new LinkedHashSet<>();
+            Set<Asset> set = new MemoizedSet<>();
             for (int track : tracks.tracks) {
                 set.add(assets.computeIfAbsent(
                         track, unknown -> new Asset(Rules.kindName(track), languages.tag(Rules.language(track)))));
@@ -113,7 +118,7 @@ final class Output {
     }
 
     private Set<Blocker> blockers(int bits) {
-        Set<Blocker> set = new LinkedHashSet<>();
+        Set<Blocker> set = new MemoizedSet<>();
         for (int rule = 0; rule < blockers.length; rule++) {
             if ((bits >>> rule & 1) == 1) {
                 set.add(blockers[rule]);
