@@ -77,6 +77,17 @@ impl<'a> SetView<'a> {
         self.table.append_keys(elements);
     }
 
+    /// The elements, ascending.
+    pub(crate) fn to_ascending(self) -> Vec<Ordinal> {
+        if let Some(elements) = self.table.keys_by_bits() {
+            return elements;
+        }
+        let mut elements = Vec::new();
+        self.append_to(&mut elements);
+        elements.sort_unstable();
+        elements
+    }
+
     /// The buckets in use and their elements, ascending by bucket.
     pub fn buckets(&self) -> impl Iterator<Item = (u32, Ordinal)> + Clone + use<'a> {
         self.table.buckets().map(|(bucket, key, _)| (bucket, key))
@@ -139,6 +150,9 @@ impl<'a> MapView<'a> {
     }
 }
 
+/// Sets whose elements take no more bits are put in order as bits.
+const BITS_WIDTH: u32 = 10;
+
 /// The hash table of a set or map.
 #[derive(Clone, Copy)]
 struct Table<'a> {
@@ -194,6 +208,40 @@ impl<'a> Table<'a> {
             at += step;
         }
         keys.truncate(length);
+    }
+
+    /// The keys, ascending, without sorting: as bits, if these are few. `None` too where a key stands there twice, as some of
+    /// Java's sets have them.
+    fn keys_by_bits(&self) -> Option<Vec<Ordinal>> {
+        let layout = self.page.layout;
+        let width = u32::from(layout.elements[0]);
+        if width > BITS_WIDTH || self.size < 8 {
+            return None;
+        }
+        let step = layout.element_bits() as usize;
+        let free = bits::mask(width);
+        let mut at = layout.row_bits as usize * 64 + self.start as usize * step;
+        let mut words = [0_u64; (1 << BITS_WIDTH) / 64];
+        for _ in 0..self.count {
+            let key = bits::get(self.page.words, at, width);
+            // Which buckets are free nobody can guess.
+            words[key as usize / 64] |= u64::from(key != free) << (key % 64);
+            at += step;
+        }
+        let words = &words[..(free as usize / 64) + 1];
+        let count: u32 = words.iter().map(|word| word.count_ones()).sum();
+        if count != self.size {
+            return None;
+        }
+        let mut keys = Vec::with_capacity(count as usize);
+        for (first, &word) in (0..).step_by(64).zip(words) {
+            let mut rest = word;
+            while rest != 0 {
+                keys.push(first + rest.trailing_zeros());
+                rest &= rest - 1;
+            }
+        }
+        Some(keys)
     }
 
     fn find(&self, key: Ordinal) -> Option<Ordinal> {

@@ -6,6 +6,7 @@ use super::type_state::TypeState;
 use crate::codec::hash::hash_int;
 use crate::codec::varint::{write_null, write_vint, write_vlong};
 use crate::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS};
+use crate::record::write_set;
 use crate::schema::{FieldType, Schema};
 
 pub(crate) fn record(state: &TypeState, ordinal: Ordinal, out: &mut Vec<u8>) {
@@ -23,14 +24,14 @@ pub(crate) fn record(state: &TypeState, ordinal: Ordinal, out: &mut Vec<u8>) {
         }
         Schema::Set(_) => {
             if let Some(view) = state.set(ordinal) {
-                let mut elements: Vec<(u32, u32)> = view.iter().map(|key| (key, 0)).collect();
-                entries(&mut elements, view.bucket_count(), false, out);
+                let mask = view.bucket_count().wrapping_sub(1);
+                write_set(out, &view.to_ascending(), mask);
             }
         }
         Schema::Map(_) => {
             if let Some(view) = state.map(ordinal) {
                 let mut elements: Vec<(u32, u32)> = view.iter().collect();
-                entries(&mut elements, view.bucket_count(), true, out);
+                entries(&mut elements, view.bucket_count(), out);
             }
         }
     }
@@ -55,16 +56,42 @@ fn object(view: &ObjectView<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn entries(entries: &mut [(u32, u32)], buckets: u32, with_values: bool, out: &mut Vec<u8>) {
+fn entries(entries: &mut [(u32, u32)], buckets: u32, out: &mut Vec<u8>) {
     entries.sort_unstable();
     write_vint(out, entries.len() as u32);
     let mut previous = 0;
     for &(key, value) in entries.iter() {
         write_vint(out, key - previous);
-        if with_values {
-            write_vint(out, value);
-        }
+        write_vint(out, value);
         write_vint(out, hash_int(key as i32) as u32 & buckets.wrapping_sub(1));
         previous = key;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::record::SetRecord;
+    use crate::schema::parse_schemas;
+    use crate::write::{WriteOptions, WriteState};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        /// Up to a width of elements their order is found by bits, beyond it by sorting.
+        #[test]
+        fn a_set_is_serialized_as_it_was_built(elements in proptest::collection::btree_set(0_u32..1100, 0..150), most in 4_u32..1100) {
+            let mut set = SetRecord::new();
+            elements.iter().filter(|&&element| element < most).for_each(|&element| set.insert(element));
+            let options = WriteOptions { check_references: false, ..WriteOptions::default() };
+            let mut writer = WriteState::new(parse_schemas("S Set<E>;").unwrap(), options).unwrap();
+            writer.begin_total();
+            let ty = writer.type_ids().next().unwrap();
+            writer.add(ty, set.bytes()).unwrap();
+            writer.seal(1 << 40, BTreeMap::new()).unwrap();
+            let state = writer.commit().unwrap();
+            let mut serialized = Vec::new();
+            state.types().next().unwrap().serialize(0, &mut serialized);
+            prop_assert_eq!(&serialized[..], set.bytes());
+        }
     }
 }

@@ -94,22 +94,27 @@ impl SetRecord {
             self.is_unsorted = false;
         }
         let mask = home_mask(self.elements.len() as u32);
-        let out = &mut self.serialized;
-        out.clear();
-        write_vint(out, self.elements.len() as u32);
-        if let Some((&first, rest)) = self.elements.split_first() {
-            write_vint(out, first);
-            write_vint(out, home(first, mask));
-            if !write_pairs(out, first, rest, mask) {
-                let mut previous = first;
-                for &element in rest {
-                    write_vint(out, element - previous);
-                    write_vint(out, home(element, mask));
-                    previous = element;
-                }
-            }
-        }
+        self.serialized.clear();
+        write_set(&mut self.serialized, &self.elements, mask);
         &self.serialized
+    }
+}
+
+/// Appends the serialized form of a SET of these elements, ascending, whose hashes are cut to buckets by `mask`.
+pub(crate) fn write_set(out: &mut Vec<u8>, elements: &[Ordinal], mask: u32) {
+    write_vint(out, elements.len() as u32);
+    let Some((&first, rest)) = elements.split_first() else {
+        return;
+    };
+    write_vint(out, first);
+    write_vint(out, home(first, mask));
+    if !write_pairs(out, first, rest, mask) {
+        let mut previous = first;
+        for &element in rest {
+            write_vint(out, element - previous);
+            write_vint(out, home(element, mask));
+            previous = element;
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod collections;
 mod decode;
 mod object;
 
+pub(crate) use collections::write_set;
 pub use collections::{ListRecord, MapRecord, SetRecord};
 pub use decode::{Entries, Fields, Reader, Stored, validate};
 pub use object::ObjectRecord;
