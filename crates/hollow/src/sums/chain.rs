@@ -37,6 +37,16 @@ impl ChainSum {
         Self(sum)
     }
 
+    /// The sum of the records that a delta put in, as a reader of it has them.
+    #[must_use]
+    pub fn of_added(after: &ReadState, changes: &Changes) -> Self {
+        let sums = changes.types.iter().filter_map(|change| {
+            let state = after.type_state(&change.type_name)?;
+            Some(sum_of_ordinals(state, &change.added))
+        });
+        Self(sums.fold(0, u128::wrapping_add))
+    }
+
     /// Puts a record in, by its [`TypeSum::record`].
     #[inline]
     pub fn add(&mut self, record: u128) {

@@ -48,7 +48,7 @@ impl WriteState {
         let header_tags = state.header_tags().iter();
         let header_tags: Vec<_> = header_tags.map(|(k, v)| (k.clone(), v.clone())).collect();
         let blobs = writer.write_blobs(Blob::Snapshot, state.tag(), &header_tags)?;
-        let chain_sum = writer.sealed_sum();
+        let chain_sum = writer.sealed_sums().state;
         let converted = writer.read_snapshot(&blobs)?;
         writer.commit_types(&converted);
         for ty in &mut writer.types {

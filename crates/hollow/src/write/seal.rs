@@ -8,7 +8,7 @@ use super::blob::{
     write_snapshot_frame,
 };
 use super::links::hash_key;
-use super::sealed::{Parts, Sealed, SealedType};
+use super::sealed::{Parts, Sealed, SealedSums, SealedType};
 use super::state::{Committed, WriteState};
 use super::types::TypeWriter;
 use super::{WriteError, blob, parallel};
@@ -48,7 +48,7 @@ impl WriteState {
         random_tag: i64,
         header_tags: Vec<(String, String)>,
     ) -> Result<Sealed> {
-        let chain_sum = self.sealed_sum();
+        let sums = self.sealed_sums();
         let kind = if self.committed.is_none() {
             Blob::Snapshot
         } else {
@@ -69,12 +69,12 @@ impl WriteState {
             state,
             changes,
             blobs,
-            chain_sum,
+            sums,
         ))
     }
 
-    /// The chain sum of the sealed state, from the committed one by the change.
-    pub(super) fn sealed_sum(&self) -> ChainSum {
+    /// The chain sum of the sealed state, from the committed one by the change, and what that takes out and puts in.
+    pub(super) fn sealed_sums(&self) -> SealedSums {
         let base = self
             .committed
             .as_ref()
@@ -85,24 +85,31 @@ impl WriteState {
         let changes = parallel::map(self.types.len(), self.is_large(), |at| {
             let writer = &self.types[at];
             let sums = TypeSum::new(writer.schema.name());
-            let mut sum = ChainSum::EMPTY;
+            let (mut removed, mut added) = (ChainSum::EMPTY, ChainSum::EMPTY);
             if is_anew {
                 let staged = &writer.cycle.staged;
                 for index in 0..staged.len() {
-                    sum.add(sums.record(staged.ordinal(index), staged.record(index)));
+                    added.add(sums.record(staged.ordinal(index), staged.record(index)));
                 }
-                return Ok(sum);
+                return Ok((removed, added));
             }
             for (ordinal, record) in writer.added() {
-                sum.add(sums.record(ordinal, record));
+                added.add(sums.record(ordinal, record));
             }
             for (ordinal, record) in writer.cycle.removed.iter() {
-                sum.remove(sums.record(ordinal, record));
+                removed.add(sums.record(ordinal, record));
             }
-            Ok::<_, Infallible>(sum)
+            Ok::<_, Infallible>((removed, added))
         });
-        let changes = changes.into_iter().flatten();
-        ChainSum(changes.fold(base.0, |sum, change| sum.wrapping_add(change.0)))
+        let (mut removed, mut added) = (ChainSum::EMPTY, ChainSum::EMPTY);
+        for (gone, come) in changes.into_iter().flatten() {
+            removed.add(gone.0);
+            added.add(come.0);
+        }
+        SealedSums {
+            state: ChainSum(base.0.wrapping_sub(removed.0).wrapping_add(added.0)),
+            changes: (!is_anew).then_some((removed, added)),
+        }
     }
 
     /// The delta to the sealed state, or its snapshot from staged records alone.

@@ -32,9 +32,17 @@ struct Inner {
     random_tag: i64,
     header_tags: Vec<(String, String)>,
     changes: Changes,
-    chain_sum: ChainSum,
+    sums: SealedSums,
     /// The delta; for the first state of a chain, the snapshot.
     blobs: Arc<Parts>,
+}
+
+/// The sums of a sealed cycle, from the records as the writer has them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SealedSums {
+    pub(super) state: ChainSum,
+    /// Of the records that are removed and of those that are added; `None` where the types are written anew.
+    pub(super) changes: Option<(ChainSum, ChainSum)>,
 }
 
 /// What the blobs of a type are written from, beside the states.
@@ -56,7 +64,7 @@ impl Sealed {
         state: ReadState,
         changes: Changes,
         blobs: Arc<Parts>,
-        chain_sum: ChainSum,
+        sums: SealedSums,
     ) -> Self {
         Self(Arc::new(Inner {
             types: writer.sealed_types(),
@@ -66,7 +74,7 @@ impl Sealed {
             random_tag,
             header_tags,
             changes,
-            chain_sum,
+            sums,
             blobs,
         }))
     }
@@ -106,13 +114,43 @@ impl Sealed {
     /// the delta must come to. That of the state before is the writer's until the commit.
     #[must_use]
     pub fn chain_sum(&self) -> ChainSum {
-        self.0.chain_sum
+        self.0.sums.state
     }
 
     /// The chain sum of the state before: what a reader of the reverse delta must come to.
     #[must_use]
     pub fn chain_sum_before(&self) -> Option<ChainSum> {
         self.0.before.as_ref().map(|before| before.chain_sum)
+    }
+
+    /// Whether a reader of the delta has come to the chain sum that it must, with this state and these changes.
+    #[must_use]
+    pub fn is_led_to(&self, after: &ReadState, changes: &Changes) -> bool {
+        let Some(before) = &self.0.before else {
+            return ChainSum::of(after) == self.chain_sum();
+        };
+        match self.0.sums.changes {
+            // What is taken out are the same records of the state before, which nobody wrote or read: their sum is known.
+            Some((_, added)) if *changes == self.0.changes => {
+                ChainSum::of_added(after, changes) == added
+            }
+            _ => before.chain_sum.updated(&before.state, after, changes) == self.chain_sum(),
+        }
+    }
+
+    /// Whether a reader of the reverse delta has come from this state to the chain sum of the one before, with this state and
+    /// these changes. Always so for the first state of a chain.
+    #[must_use]
+    pub fn is_led_back_from(&self, back: &ReadState, changes: &Changes) -> bool {
+        let Some(before) = &self.0.before else {
+            return true;
+        };
+        match self.0.sums.changes {
+            Some((removed, _)) if *changes == self.0.changes.reversed() => {
+                ChainSum::of_added(back, changes) == removed
+            }
+            _ => self.chain_sum().updated(self.state(), back, changes) == before.chain_sum,
+        }
     }
 
     /// The random tag of the state.
