@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use blobstore::BlobStore;
 use hollow::schema::Schema;
-use hollow::sums::{ChainSum, Digest};
+use hollow::sums::{ChainSum, Digest, DigestMemory};
 use hollow::write::{WriteError, WriteState};
 use hollow::{Filter, ReadState};
 use registry::{
@@ -42,6 +42,8 @@ pub struct Publisher {
     write: WriteState,
     /// The newest accepted version, with the digest of its state. Announced, unless `is_broken`.
     head: Option<Head>,
+    /// What digests of one version after the other share, where that is remembered.
+    digests: Option<DigestMemory>,
     /// The last state of the chain before, as long as the first of the new chain is not accepted.
     before_break: Option<ReadState>,
     guards: Vec<Box<dyn Guard>>,
@@ -116,6 +118,7 @@ impl Publisher {
             renewals,
             write,
             head: None,
+            digests: None,
             before_break: None,
             guards: Vec::new(),
             confirmed_ms: None,
@@ -132,6 +135,12 @@ impl Publisher {
     /// Adds a guard. Guards are asked in the order in which they were added.
     pub fn add_guard(&mut self, guard: Box<dyn Guard>) {
         self.guards.push(guard);
+    }
+
+    /// Remembers from version to version the hashes of what records share: worth its memory, 16 bytes for each such record,
+    /// where every cycle changes many records that share most of what they refer to.
+    pub fn remember_digests(&mut self) {
+        self.digests.get_or_insert_default();
     }
 
     /// The dataset.

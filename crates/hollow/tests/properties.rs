@@ -8,7 +8,7 @@ use catalogue::{Model, Version, alone, chain};
 use hollow::diff::diff;
 use hollow::history::{Change, Segment, SegmentBuilder, history};
 use hollow::index::{HashIndex, PrimaryKeyIndex};
-use hollow::sums::{ChainSum, Digest};
+use hollow::sums::{ChainSum, Digest, DigestMemory};
 use hollow::{Filter, KeyValue, Ordinal, ReadState, Value};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,12 +68,19 @@ proptest! {
             })
             .collect();
         let (mut chain_sum, mut digest) = (ChainSum::of(&way[0].1), Digest::of(&way[0].1).unwrap());
+        let (mut memory, mut remembering) = (DigestMemory::default(), digest);
         for pair in way.windows(2) {
             let ((_, before, _), (at, after, changes)) = (&pair[0], &pair[1]);
             chain_sum = chain_sum.updated(before, after, changes);
             digest = digest.updated(before, after, changes).unwrap();
+            remembering = remembering.updated_with(before, after, changes, &mut memory).unwrap();
             prop_assert_eq!(chain_sum, sums[*at].0);
             prop_assert_eq!(digest, sums[*at].1);
+            prop_assert_eq!(remembering, sums[*at].1);
+            let gone = ChainSum::of_added(before, &changes.reversed());
+            let come = ChainSum::of_added(after, changes);
+            let step = ChainSum::of(before).0.wrapping_sub(gone.0).wrapping_add(come.0);
+            prop_assert_eq!(step, chain_sum.0);
         }
         for (from, a) in chain.iter().enumerate() {
             // Another writer, another order: other ordinals, equal content.

@@ -122,7 +122,7 @@ impl<A: Application> Evaluator<A> {
             // Every cycle of a follower has something new to confirm: which version it followed.
             publishing.confirm_interval_ms = 0;
         }
-        let publisher = Publisher::open(
+        let mut publisher = Publisher::open(
             output.clone(),
             Arc::clone(store),
             Arc::clone(registry),
@@ -130,6 +130,7 @@ impl<A: Application> Evaluator<A> {
             publishing,
             now_ms,
         )?;
+        publisher.remember_digests();
         let leader = follow
             .map(|follow| Leader::new(follow, &output, inputs.names(), store, registry))
             .transpose()?;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Instant;
 
-use hollow::sums::Digest;
+use hollow::sums::{Digest, DigestMemory};
 use hollow::write::{Sealed, WriteState};
 use registry::{Acceptance, Action, Outcome, StateSums, Sum128, Version};
 
@@ -231,20 +231,25 @@ impl Publisher {
         clock: &mut PhaseClock,
     ) -> Result<(Staged, Digest)> {
         let head = self.head;
+        let mut memory = self.digests.as_mut().map(std::mem::take);
         // The digest is wanted at the acceptance only, and costs as much as writing or verifying.
-        let (staged, read, digest) = thread::scope(|scope| {
-            let digest = scope.spawn(move || digest_of(head, sealed));
+        let (staged, read, digest, memory) = thread::scope(|scope| {
+            let digest = scope.spawn(move || {
+                let digest = digest_of(head, sealed, memory.as_mut());
+                (digest, memory)
+            });
             let staged = self.stage(sealed, version)?;
             clock.phases.stage_us = clock.lap();
             let read = self.verify(sealed, version, &staged)?;
             self.hook(Step::Verified)?;
-            let digest = digest
+            let (digest, memory) = digest
                 .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                .map_err(self.source.hollow_failed("compute the digest"))?;
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let digest = digest.map_err(self.source.hollow_failed("compute the digest"))?;
             clock.phases.verify_us = clock.lap();
-            Ok::<_, Error>((staged, read, digest))
+            Ok::<_, Error>((staged, read, digest, memory))
         })?;
+        self.digests = memory;
         let candidate = Candidate {
             dataset: &self.source.dataset,
             version,
@@ -408,12 +413,18 @@ impl Publisher {
 }
 
 /// The digest of a sealed state, by the change where the one before is known.
-fn digest_of(head: Option<Head>, sealed: &Sealed) -> hollow::Result<Digest> {
-    match (head, sealed.state_before()) {
-        (Some(head), Some(before)) => head
-            .digest
-            .updated(before, sealed.state(), sealed.changes()),
-        _ => Digest::of(sealed.state()),
+fn digest_of(
+    head: Option<Head>,
+    sealed: &Sealed,
+    memory: Option<&mut DigestMemory>,
+) -> hollow::Result<Digest> {
+    let (Some(head), Some(before)) = (head, sealed.state_before()) else {
+        return Digest::of(sealed.state());
+    };
+    let (after, changes) = (sealed.state(), sealed.changes());
+    match memory {
+        Some(memory) => head.digest.updated_with(before, after, changes, memory),
+        None => head.digest.updated(before, after, changes),
     }
 }
 

@@ -40,6 +40,8 @@ struct HashedType<'s> {
     children: Vec<Option<usize>>,
     /// Hashes of all records by ordinal, where they were prepared; 0 where there is no record.
     dense: Option<Arc<Vec<u128>>>,
+    /// Hashes of some records by ordinal, from another time; 0 where none is remembered.
+    remembered: &'s [u128],
 }
 
 impl HashedType<'_> {
@@ -48,6 +50,12 @@ impl HashedType<'_> {
         let hashes = self.dense.as_ref()?;
         let hash = hashes.get(ordinal as usize).copied();
         Some(hash.filter(|&hash| hash != 0))
+    }
+
+    #[inline]
+    fn remembered(&self, ordinal: Ordinal) -> Hash {
+        let hash = self.remembered.get(ordinal as usize).copied();
+        hash.filter(|&hash| hash != 0)
     }
 }
 
@@ -88,6 +96,15 @@ impl Memory {
                 }
             }
             Self::Scattered(hashes) => drop(hashes.insert(ordinal, hash)),
+        }
+    }
+}
+
+impl Memory {
+    fn into_met(self) -> Vec<(Ordinal, u128)> {
+        match self {
+            Self::Listed(hashes) => (0..).zip(hashes).filter(|(_, hash)| *hash != 0).collect(),
+            Self::Scattered(hashes) => hashes.into_iter().collect(),
         }
     }
 }
@@ -135,6 +152,7 @@ impl<'s> ContentHashes<'s> {
                     other => other.dependencies().into_iter().map(child).collect(),
                 },
                 dense: None,
+                remembered: &[],
             })
             .collect();
         Self {
@@ -143,6 +161,20 @@ impl<'s> ContentHashes<'s> {
             by_name,
             buffers: Buffers::default(),
         }
+    }
+
+    /// The same, with hashes that are known of these records; by type and ordinal, 0 where none is.
+    pub(crate) fn remembering(mut self, hashes: &'s HashMap<String, Vec<u128>>) -> Self {
+        for hashed in &mut self.types {
+            hashed.remembered = hashes.get(hashed.state.name()).map_or(&[], Vec::as_slice);
+        }
+        self
+    }
+
+    /// The hashes of the records below those that were asked for, as far as they were not known before.
+    pub(crate) fn into_met(self) -> impl Iterator<Item = (&'s str, Vec<(Ordinal, u128)>)> {
+        let met = self.types.into_iter().zip(self.memory);
+        met.map(|(hashed, memory)| (hashed.state.name(), memory.into_met()))
     }
 
     /// Position of a type, for the other methods.
@@ -296,6 +328,9 @@ fn hash_below(
 ) -> Result<Hash> {
     if let Some(hash) = types[index].known(ordinal) {
         return Ok(hash);
+    }
+    if let Some(hash) = types[index].remembered(ordinal) {
+        return Ok(Some(hash));
     }
     if let Some(hash) = memory[index].get(ordinal) {
         return Ok(Some(hash));

@@ -2,10 +2,11 @@
 
 use super::content_hash::ContentHashes;
 use crate::Ordinal;
-use crate::content::ContentChanges;
+use crate::content::{ContentChanges, intersection};
 use crate::error::Result;
-use crate::read::{Changes, ReadState};
+use crate::read::{Changes, ReadState, TypeChanges};
 use crate::schema::{Schema, java_cmp};
+use hashbrown::HashMap;
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -46,6 +47,48 @@ impl Digest {
         })
     }
 
+    /// As [`updated`](Self::updated), for one step of a chain after the other: what many records share is hashed once for all
+    /// of them, and not in every step.
+    ///
+    /// # Errors
+    /// [`Error::TooDeep`](crate::Error::TooDeep) for data whose references go round in a circle.
+    pub fn updated_with(
+        self,
+        before: &ReadState,
+        after: &ReadState,
+        changes: &Changes,
+        memory: &mut DigestMemory,
+    ) -> Result<Self> {
+        let known = std::mem::take(memory);
+        let is_reused = |change: &TypeChanges| {
+            let both = intersection(&change.removed, &change.added).next();
+            both.is_some()
+        };
+        if schemas(before) != schemas(after) || changes.types.iter().any(is_reused) {
+            return self.updated(before, after, changes);
+        }
+        let known = match known.tag == Some(before.tag()) {
+            true => known,
+            false => DigestMemory::default(),
+        };
+        let hashes = |state| ContentHashes::new(state).remembering(&known.hashes);
+        let (gone, come) = rayon::join(
+            || {
+                sum_with(hashes(before), before, after, |name| {
+                    Some(&changes.of(name)?.removed)
+                })
+            },
+            || {
+                sum_with(hashes(after), after, before, |name| {
+                    Some(&changes.of(name)?.added)
+                })
+            },
+        );
+        let ((gone, old), (come, new)) = (gone?, come?);
+        *memory = known.after(after.tag(), changes, old, new);
+        Ok(Self(self.0.wrapping_sub(gone).wrapping_add(come)))
+    }
+
     /// The digest of `after`, from that of `before`, any other state of the same chain. Structure that the two share is
     /// passed over.
     ///
@@ -80,13 +123,68 @@ impl fmt::Display for Digest {
     }
 }
 
+/// Hashes of records that many others refer to, of one state of a chain; see [`Digest::updated_with`]. It takes 16 bytes for
+/// each of these records.
+#[derive(Debug, Default)]
+pub struct DigestMemory {
+    /// The state's.
+    tag: Option<i64>,
+    /// By type and ordinal; 0 where none is known.
+    hashes: HashMap<String, Vec<u128>>,
+}
+
+/// Hashes that were computed, by type.
+type Met = Vec<(String, Vec<(Ordinal, u128)>)>;
+
+impl DigestMemory {
+    /// What is known of the state after, given what was met in both.
+    fn after(mut self, tag: i64, changes: &Changes, before: Met, after: Met) -> Self {
+        self.tag = Some(tag);
+        self.learn(before);
+        for change in &changes.types {
+            let Some(hashes) = self.hashes.get_mut(&change.type_name) else {
+                continue;
+            };
+            for &ordinal in &change.removed {
+                if let Some(hash) = hashes.get_mut(ordinal as usize) {
+                    *hash = 0;
+                }
+            }
+        }
+        self.learn(after);
+        self
+    }
+
+    fn learn(&mut self, met: Met) {
+        for (name, met) in met.into_iter().filter(|(_, met)| !met.is_empty()) {
+            let hashes = self.hashes.entry(name).or_default();
+            for (ordinal, hash) in met {
+                if hashes.len() <= ordinal as usize {
+                    hashes.resize(ordinal as usize + 1, 0);
+                }
+                hashes[ordinal as usize] = hash;
+            }
+        }
+    }
+}
+
 /// The sum over some records of each keyed type that another state has as well.
 fn sum_of<'c>(
     state: &ReadState,
     other: &ReadState,
     ordinals: impl Fn(&str) -> Option<&'c Vec<Ordinal>>,
 ) -> Result<u128> {
-    let mut hashes = ContentHashes::new(state);
+    let (sum, _) = sum_with(ContentHashes::new(state), state, other, ordinals)?;
+    Ok(sum)
+}
+
+/// The same, and what was hashed on the way.
+fn sum_with<'c>(
+    mut hashes: ContentHashes<'_>,
+    state: &ReadState,
+    other: &ReadState,
+    ordinals: impl Fn(&str) -> Option<&'c Vec<Ordinal>>,
+) -> Result<(u128, Met)> {
     let mut sum = 0u128;
     for name in keyed_types(state).filter(|name| other.type_state(name).is_some()) {
         let (Some(index), Some(ordinals)) = (hashes.type_index(name), ordinals(name)) else {
@@ -96,7 +194,8 @@ fn sum_of<'c>(
             sum = sum.wrapping_add(hashes.hash(index, ordinal)?.unwrap_or(0));
         }
     }
-    Ok(sum)
+    let met = hashes.into_met();
+    Ok((sum, met.map(|(name, met)| (name.to_owned(), met)).collect()))
 }
 
 /// The types whose records count by themselves.

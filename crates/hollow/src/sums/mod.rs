@@ -14,4 +14,4 @@ mod digest;
 
 pub use chain::{ChainSum, TypeSum};
 pub(crate) use content_hash::{ContentHashes, MAX_DEPTH};
-pub use digest::Digest;
+pub use digest::{Digest, DigestMemory};
