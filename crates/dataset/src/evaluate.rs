@@ -52,7 +52,7 @@ pub trait Application {
     /// What tells the output's records apart.
     type Key: Ord + Clone;
     /// What the output holds for a key.
-    type Output;
+    type Output: Send + 'static;
 
     /// The inputs.
     fn inputs(&self) -> Vec<InputSpec>;
@@ -117,12 +117,13 @@ pub trait Application {
     where
         Self: Sized;
 
-    /// Writes what changed into a staged cycle; equal changes must make equal calls, so that a replay writes the same bytes.
+    /// Writes what changed into a staged cycle. Equal changes must come to equal states with equal ordinals, so that a replay
+    /// writes the same bytes: what is remembered from one cycle to the next may spare calls that add nothing, and no others.
     ///
     /// # Errors
     /// Those of writing.
     fn write<'a>(
-        &self,
+        &mut self,
         write: &mut WriteState,
         removed: &[Self::Key],
         changed: impl Iterator<Item = &'a (Self::Key, Self::Output)>,

@@ -15,9 +15,9 @@ use hollow::{ReadState, Schema};
 use liveness::{Configuration, Evaluator, Facts, Fallback, Outcome, Survey};
 
 use crate::basis::Rules;
-use crate::evaluation::{Tally, Told, evaluate};
+use crate::evaluation::{Changing, Tally, Told, evaluate};
 use crate::input::Input;
-use crate::output::{self, Writer};
+use crate::output::{self, Known, Writer};
 use crate::read::bring;
 use crate::replacement::Replacement;
 use crate::{Error, Result, titles};
@@ -28,10 +28,12 @@ pub struct Liveness {
     /// What is kept from cycle to cycle; a replay evaluates from the facts alone.
     survey: Option<Survey>,
     code_revision: String,
+    /// The sets that the output holds.
+    known: Known,
     /// The totals of the newest accepted version.
     tally: Tally,
     /// What the cycle under way changes.
-    change: Told,
+    change: Changing,
     /// What the last cycle told.
     told: Told,
 }
@@ -76,8 +78,9 @@ impl Liveness {
             memory: Arc::new(RwLock::new(memory)),
             survey: None,
             code_revision: code_revision.to_owned(),
+            known: Known::default(),
             tally: Tally::default(),
-            change: Told::default(),
+            change: Changing::default(),
             told: Told::default(),
         })
     }
@@ -113,7 +116,7 @@ impl Liveness {
     }
 
     fn totals(&self) -> Tally {
-        self.tally.plus(&self.change.totals)
+        self.tally.plus(&self.change.told.totals)
     }
 
     /// The fingerprint of the rules.
@@ -132,7 +135,7 @@ impl Liveness {
                 key: format!("{:?}", replacement.key),
             });
         };
-        let memory = &mut *self.write();
+        let memory = &mut *self.write_memory();
         bring(input, &mut memory.facts, Some(&before), &after, None)?;
         memory.facts.refresh();
         memory.evaluator.prepare(&memory.facts);
@@ -148,7 +151,7 @@ impl Liveness {
         read(&self.memory)
     }
 
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Memory> {
+    pub(crate) fn write_memory(&self) -> RwLockWriteGuard<'_, Memory> {
         self.memory.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -206,10 +209,11 @@ impl Application for Liveness {
         }
         memory.facts.refresh();
         let refreshed = Instant::now();
-        memory.evaluator.prepare(&memory.facts);
-        if let Some(survey) = &mut self.survey {
-            survey.prepare(&memory.facts);
-        }
+        let (facts, survey) = (&memory.facts, self.survey.as_mut());
+        rayon::join(
+            || memory.evaluator.prepare(facts),
+            || survey.map(|survey| survey.prepare(facts)),
+        );
         let prepare_us = u64::try_from(refreshed.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(Taken {
             records: records as u64,
@@ -218,7 +222,7 @@ impl Application for Liveness {
     }
 
     fn evaluate(&mut self, now_ms: i64) -> Result<Outputs<Self>, BoxError> {
-        self.write().now_ms = now_ms;
+        self.write_memory().now_ms = now_ms;
         let memory = read(&self.memory);
         Ok(match &mut self.survey {
             Some(survey) => {
@@ -251,13 +255,13 @@ impl Application for Liveness {
     }
 
     fn changed(&mut self, before: Option<&Arc<Outcome>>, after: Option<&Arc<Outcome>>) {
-        self.change
-            .change(before.map(|it| &**it), after.map(|it| &**it));
+        self.change.change(before, after);
     }
 
     fn settled(&mut self, is_accepted: bool) {
-        let change = std::mem::take(&mut self.change);
+        let change = std::mem::take(&mut self.change).told;
         let totals = self.tally.plus(&change.totals);
+        self.known.settle(is_accepted);
         if is_accepted {
             self.tally.clone_from(&totals);
             if let Some(survey) = &mut self.survey {
@@ -272,12 +276,12 @@ impl Application for Liveness {
     }
 
     fn write<'a>(
-        &self,
+        &mut self,
         write: &mut WriteState,
         removed: &[i64],
         changed: impl Iterator<Item = &'a (i64, Arc<Outcome>)>,
     ) -> Result<(), BoxError> {
-        let mut writer = Writer::new(write)?;
+        let mut writer = Writer::new(write, &mut self.known)?;
         for &video in removed {
             writer.remove(video)?;
         }
@@ -302,7 +306,7 @@ impl Application for Liveness {
     }
 
     fn metadata(&self) -> BTreeMap<String, String> {
-        let (totals, change) = (self.totals(), &self.change);
+        let (totals, change) = (self.totals(), &self.change.told);
         let counts = [
             ("pairs", totals.pairs.to_string()),
             ("live", totals.live.to_string()),

@@ -117,7 +117,7 @@ impl Gatekeeper {
         }
         let is_published = !matches!(evaluated.outcome, Outcome::RolledBack { .. });
         let published = evaluated.version.map(|version| (version, is_published));
-        self.evaluator.application().write().published = published;
+        self.evaluator.application().write_memory().published = published;
         let summary = self.summarize(evaluated);
         self.last = Some(summary.clone());
         Ok(summary)

@@ -60,19 +60,24 @@ impl Tally {
         }
     }
 
+    fn add(&mut self, other: &Self) {
+        self.pairs += other.pairs;
+        self.live += other.live;
+        for (total, more) in self.blocked.iter_mut().zip(&other.blocked) {
+            *total += more;
+        }
+    }
+
     /// These totals after a difference.
     pub(crate) fn plus(&self, other: &Self) -> Self {
-        let blocked = self.blocked.iter().zip(&other.blocked);
-        Self {
-            pairs: self.pairs + other.pairs,
-            live: self.live + other.live,
-            blocked: blocked.map(|(a, b)| a + b).collect(),
-        }
+        let mut totals = self.clone();
+        totals.add(other);
+        totals
     }
 }
 
 /// What a cycle tells of the pairs.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Told {
     pub(crate) totals: Tally,
     pub(crate) went_live: u64,
@@ -80,16 +85,55 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Counts a video whose verdict changed; the totals are those of the difference then.
-    pub(crate) fn change(&mut self, before: Option<&Outcome>, after: Option<&Outcome>) {
+    /// What a video counts whose verdict changed; the totals are those of the difference.
+    fn of(before: Option<&Outcome>, after: Option<&Outcome>) -> Self {
         let live = |outcome: Option<&Outcome>| outcome.map_or_else(Default::default, |it| it.live);
         let (was, is) = (live(before), live(after));
-        self.went_live += (is - was).len() as u64;
-        self.went_dark += (was - is).len() as u64;
+        let mut told = Self {
+            totals: Tally::default(),
+            went_live: (is - was).len() as u64,
+            went_dark: (was - is).len() as u64,
+        };
         for (outcome, times) in [(before, -1), (after, 1)] {
             if let Some(outcome) = outcome {
-                self.totals.count(outcome, times);
+                told.totals.count(outcome, times);
             }
         }
+        told
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.totals.add(&other.totals);
+        self.went_live += other.went_live;
+        self.went_dark += other.went_dark;
+    }
+}
+
+/// What the cycle under way changes, video by video.
+#[derive(Default)]
+pub(crate) struct Changing {
+    pub(crate) told: Told,
+    /// The outcomes of the last video, and what it counted: the episodes of a season share theirs.
+    last: Option<(Shared, Shared, Told)>,
+}
+
+type Shared = Option<Arc<Outcome>>;
+
+impl Changing {
+    /// Counts a video whose verdict changed.
+    pub(crate) fn change(&mut self, before: Option<&Arc<Outcome>>, after: Option<&Arc<Outcome>>) {
+        let is_same = |a: &Shared, b: Option<&Arc<Outcome>>| match (a, b) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        let last = self.last.take();
+        let last = last.filter(|(was, is, _)| is_same(was, before) && is_same(is, after));
+        let last = last.unwrap_or_else(|| {
+            let told = Told::of(before.map(|it| &**it), after.map(|it| &**it));
+            (before.cloned(), after.cloned(), told)
+        });
+        self.told.add(&last.2);
+        self.last = Some(last);
     }
 }

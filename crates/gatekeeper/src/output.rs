@@ -12,6 +12,8 @@
 //! `assets` are the tracks that are live. `nextAt` (ms), `nextLive` and `nextAssets` are null where
 //! the verdict does not change by itself. A set is one record however many groups have it.
 
+mod known;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -21,10 +23,13 @@ use hollow::record::{ListRecord, ObjectRecord, SetRecord};
 use hollow::schema::{Field, FieldType, ListSchema, ObjectSchema, Schema, SetSchema};
 use hollow::write::{RecordBatch, TypeId, WriteState};
 use hollow::{KeyValue, ObjectView, Ordinal, ReadState, TypeState};
+pub(crate) use known::Known;
+use known::References;
 use liveness::record::TrackKind;
 use liveness::{
     BlockerSet, Country, CountrySet, Group, NextChange, Outcome, RULES, TrackName, TrackSet,
 };
+use rayon::prelude::*;
 
 /// The dataset's name, without an environment.
 pub const NAME: &str = "liveness";
@@ -36,6 +41,9 @@ const GROUP: &str = "Group";
 const COUNTRY: &str = "Country";
 const BLOCKER: &str = "Blocker";
 const ASSET: &str = "Asset";
+const COUNTRY_SET: &str = "SetOfCountry";
+const BLOCKER_SET: &str = "SetOfBlocker";
+const ASSET_SET: &str = "SetOfAsset";
 
 /// The schemas of `liveness`.
 pub fn schemas() -> Vec<Schema> {
@@ -109,6 +117,7 @@ fn missing(what: &str) -> hollow::Error {
 /// Writes changed verdicts into the staged cycle; each distinct set is added once.
 pub(crate) struct Writer<'a> {
     write: &'a mut WriteState,
+    known: &'a mut Known,
     types: Types,
     record: ObjectRecord,
     group: ObjectRecord,
@@ -120,18 +129,18 @@ pub(crate) struct Writer<'a> {
     set: SetRecord,
     /// By the outcome's place in memory: videos with the same facts share one.
     lists: HashMap<*const Outcome, Ordinal>,
-    country_sets: HashMap<CountrySet, Ordinal>,
     /// By the country's bit.
     countries: [Option<Ordinal>; CountrySet::CAPACITY],
-    blocker_sets: HashMap<BlockerSet, Ordinal>,
     /// By the rule's place.
     blockers: [Option<Ordinal>; RULES.len()],
-    asset_sets: HashMap<TrackSet, Ordinal>,
     assets: HashMap<TrackName, Ordinal>,
 }
 
 /// How many videos are written at a time: their groups are looked up together, on all cores.
 const BLOCK: usize = 16_384;
+
+/// Outcomes whose sets one task looks for at least.
+const TOGETHER: usize = 64;
 
 #[derive(Clone, Copy)]
 struct Types {
@@ -147,17 +156,18 @@ struct Types {
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) fn new(write: &'a mut WriteState) -> hollow::Result<Self> {
+    pub(crate) fn new(write: &'a mut WriteState, known: &'a mut Known) -> hollow::Result<Self> {
+        known.bring(write.state(), [COUNTRY_SET, BLOCKER_SET, ASSET_SET]);
         let id = |name: &str| write.type_id(name).ok_or_else(|| missing(name));
         let types = Types {
             root: id(ROOT_TYPE)?,
             list: id("ListOfGroup")?,
             group: id(GROUP)?,
-            country_set: id("SetOfCountry")?,
+            country_set: id(COUNTRY_SET)?,
             country: id(COUNTRY)?,
-            blocker_set: id("SetOfBlocker")?,
+            blocker_set: id(BLOCKER_SET)?,
             blocker: id(BLOCKER)?,
-            asset_set: id("SetOfAsset")?,
+            asset_set: id(ASSET_SET)?,
             asset: id(ASSET)?,
         };
         let record = |ty: TypeId| match write.schema(ty) {
@@ -171,15 +181,13 @@ impl<'a> Writer<'a> {
             asset: record(types.asset)?,
             batch: RecordBatch::new(),
             write,
+            known,
             types,
             list: ListRecord::new(),
             set: SetRecord::new(),
             lists: HashMap::new(),
-            country_sets: HashMap::new(),
             countries: [None; CountrySet::CAPACITY],
-            blocker_sets: HashMap::new(),
             blockers: [None; RULES.len()],
-            asset_sets: HashMap::new(),
             assets: HashMap::new(),
         })
     }
@@ -187,7 +195,7 @@ impl<'a> Writer<'a> {
     /// Sets the records of videos. The outcomes must stay where they are as long as this writes.
     pub(crate) fn put(&mut self, outcomes: &[&'a (i64, Arc<Outcome>)]) -> hollow::Result<()> {
         for block in outcomes.chunks(BLOCK) {
-            let mut new: Vec<&Outcome> = Vec::new();
+            let mut new: Vec<&'a Outcome> = Vec::new();
             for (_, outcome) in block {
                 if let Entry::Vacant(entry) = self.lists.entry(Arc::as_ptr(outcome)) {
                     entry.insert(Ordinal::MAX);
@@ -207,12 +215,15 @@ impl<'a> Writer<'a> {
     }
 
     /// Adds the lists of groups of some outcomes, each with what it refers to.
-    fn add_lists(&mut self, outcomes: &[&Outcome]) -> hollow::Result<()> {
+    fn add_lists(&mut self, outcomes: &[&'a Outcome]) -> hollow::Result<()> {
         self.batch.clear();
-        for outcome in outcomes {
-            for group in &outcome.groups {
-                self.push_group(group)?;
-            }
+        let known = &*self.known;
+        let find = |outcome: &&'a Outcome| outcome.groups.iter().map(|group| known.find(group));
+        let all = outcomes.par_iter().with_min_len(TOGETHER);
+        let found: Vec<References> = all.flat_map_iter(find).collect();
+        let groups = outcomes.iter().flat_map(|outcome| &outcome.groups);
+        for (group, found) in groups.zip(found) {
+            self.push_group(group, found)?;
         }
         let mut groups = Vec::with_capacity(self.batch.len());
         self.write
@@ -243,13 +254,23 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn push_group(&mut self, group: &Group) -> hollow::Result<()> {
-        let countries = self.country_set(group.countries)?;
-        let blockers = self.blocker_set(group.blockers)?;
-        let assets = self.asset_set(&group.tracks)?;
-        let next = match &group.next {
-            Some(next) => Some((next.at, next.live, self.asset_set(&next.tracks)?)),
-            None => None,
+    fn push_group(&mut self, group: &Group, found: References) -> hollow::Result<()> {
+        let countries = match found.countries {
+            Some(countries) => countries,
+            None => self.country_set(group.countries)?,
+        };
+        let blockers = match found.blockers {
+            Some(blockers) => blockers,
+            None => self.blocker_set(group.blockers)?,
+        };
+        let assets = match found.assets {
+            Some(assets) => assets,
+            None => self.asset_set(&group.tracks)?,
+        };
+        let next = match (&group.next, found.next_assets) {
+            (Some(next), Some(assets)) => Some((next.at, next.live, assets)),
+            (Some(next), None) => Some((next.at, next.live, self.asset_set(&next.tracks)?)),
+            (None, _) => None,
         };
         let record = &mut self.group;
         record.reset();
@@ -267,7 +288,7 @@ impl<'a> Writer<'a> {
     }
 
     fn country_set(&mut self, countries: CountrySet) -> hollow::Result<Ordinal> {
-        if let Some(&ordinal) = self.country_sets.get(&countries) {
+        if let Some(ordinal) = self.known.countries.find(&countries) {
             return Ok(ordinal);
         }
         self.set.reset();
@@ -282,12 +303,12 @@ impl<'a> Writer<'a> {
             self.set.insert(ordinal);
         }
         let ordinal = self.write.add(self.types.country_set, self.set.bytes())?;
-        self.country_sets.insert(countries, ordinal);
+        self.known.countries.learn(&countries, ordinal);
         Ok(ordinal)
     }
 
     fn blocker_set(&mut self, blockers: BlockerSet) -> hollow::Result<Ordinal> {
-        if let Some(&ordinal) = self.blocker_sets.get(&blockers) {
+        if let Some(ordinal) = self.known.blockers.find(&blockers) {
             return Ok(ordinal);
         }
         self.set.reset();
@@ -302,12 +323,12 @@ impl<'a> Writer<'a> {
             self.set.insert(ordinal);
         }
         let ordinal = self.write.add(self.types.blocker_set, self.set.bytes())?;
-        self.blocker_sets.insert(blockers, ordinal);
+        self.known.blockers.learn(&blockers, ordinal);
         Ok(ordinal)
     }
 
     fn asset_set(&mut self, tracks: &TrackSet) -> hollow::Result<Ordinal> {
-        if let Some(&ordinal) = self.asset_sets.get(tracks) {
+        if let Some(ordinal) = self.known.assets.find(tracks) {
             return Ok(ordinal);
         }
         self.set.reset();
@@ -326,7 +347,7 @@ impl<'a> Writer<'a> {
             self.set.insert(ordinal);
         }
         let ordinal = self.write.add(self.types.asset_set, self.set.bytes())?;
-        self.asset_sets.insert(tracks.clone(), ordinal);
+        self.known.assets.learn(tracks, ordinal);
         Ok(ordinal)
     }
 
@@ -359,11 +380,11 @@ impl<'a> Verdicts<'a> {
             records: state.type_state(ROOT_TYPE)?,
             lists: state.type_state("ListOfGroup")?,
             groups: state.type_state(GROUP)?,
-            country_sets: state.type_state("SetOfCountry")?,
+            country_sets: state.type_state(COUNTRY_SET)?,
             countries: state.type_state(COUNTRY)?,
-            blocker_sets: state.type_state("SetOfBlocker")?,
+            blocker_sets: state.type_state(BLOCKER_SET)?,
             blockers: state.type_state(BLOCKER)?,
-            asset_sets: state.type_state("SetOfAsset")?,
+            asset_sets: state.type_state(ASSET_SET)?,
             assets: state.type_state(ASSET)?,
             read: RefCell::default(),
         })

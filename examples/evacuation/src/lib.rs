@@ -158,7 +158,7 @@ impl Application for Evacuating {
     }
 
     fn write<'a>(
-        &self,
+        &mut self,
         write: &mut WriteState,
         removed: &[Place],
         changed: impl Iterator<Item = &'a (Place, Scaling)>,

@@ -314,7 +314,7 @@ impl<A: Application> Evaluator<A> {
         outputs: &Outputs<A>,
         difference: &Difference<A::Key>,
     ) -> Result<CycleOutcome> {
-        let application = self.inputs.application();
+        let application = self.inputs.application_mut();
         let tags = evaluated.basis.to_tags();
         let cycle = Cycle {
             now_ms: evaluated.basis.now_ms,

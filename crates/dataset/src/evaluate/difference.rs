@@ -41,10 +41,11 @@ impl<A: Application> Decided<A> {
             Self::All(all) => *outputs = all,
             Self::Changes(some) => {
                 let mut from = 0;
+                let mut replaced = Vec::with_capacity(some.len());
                 for (key, output) in some {
                     from = match find(outputs, from, &key) {
                         Ok(at) => {
-                            outputs[at].1 = output;
+                            replaced.push(std::mem::replace(&mut outputs[at].1, output));
                             at + 1
                         }
                         Err(at) => {
@@ -53,6 +54,8 @@ impl<A: Application> Decided<A> {
                         }
                     };
                 }
+                // Nobody waits for what outputs that nothing holds any more have to give back.
+                rayon::spawn(move || drop(replaced));
             }
         }
     }
