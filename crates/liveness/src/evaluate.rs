@@ -131,6 +131,12 @@ impl Evaluator {
         }
         let seen = self.seen;
         let pools = &facts.pools;
+        // Looked for once, and not by every rule.
+        let ratings: Vec<_> = pools.ratings.newer(seen.ratings).collect();
+        let texts: Vec<_> = pools.texts.newer(seen.texts).collect();
+        let speech: Vec<_> = pools.speech.newer(seen.speech).collect();
+        let artwork: Vec<_> = pools.artwork.newer(seen.artwork).collect();
+        let streams: Vec<_> = pools.streams.newer(seen.streams).collect();
         for active in &mut self.active {
             let terms = Terms {
                 policies: facts.policies(),
@@ -139,33 +145,16 @@ impl Evaluator {
                 settings: &active.settings,
             };
             let table = &mut active.table;
-            let mut put = |id: u32, blocked: CountrySet| {
-                if table.len() <= id as usize {
-                    table.resize(id as usize + 1, CountrySet::EMPTY);
-                }
-                table[id as usize] = blocked;
-            };
             match active.check {
-                Check::Ratings(check) => pools
-                    .ratings
-                    .newer(seen.ratings)
-                    .for_each(|(id, ratings)| put(id, check(ratings, &terms))),
-                Check::Texts(check) => pools
-                    .texts
-                    .newer(seen.texts)
-                    .for_each(|(id, texts)| put(id, check(texts, &terms))),
-                Check::Speech(check) | Check::Licences(check) => pools
-                    .speech
-                    .newer(seen.speech)
-                    .for_each(|(id, speech)| put(id, check(&all_licensed(speech), &terms))),
-                Check::Artwork(check) => pools
-                    .artwork
-                    .newer(seen.artwork)
-                    .for_each(|(id, artwork)| put(id, check(artwork, &terms))),
-                Check::Streams(check) => pools
-                    .streams
-                    .newer(seen.streams)
-                    .for_each(|(id, streams)| put(id, check(streams, &terms))),
+                Check::Ratings(check) => fill(table, &ratings, |ratings| check(ratings, &terms)),
+                Check::Texts(check) => fill(table, &texts, |texts| check(texts, &terms)),
+                Check::Speech(check) | Check::Licences(check) => {
+                    fill(table, &speech, |speech| {
+                        check(&all_licensed(speech), &terms)
+                    });
+                }
+                Check::Artwork(check) => fill(table, &artwork, |artwork| check(artwork, &terms)),
+                Check::Streams(check) => fill(table, &streams, |streams| check(streams, &terms)),
                 Check::Ancestry(_) | Check::Children(_) | Check::Rights(_) | Check::Holds(_) => {}
             }
         }
@@ -431,6 +420,16 @@ impl Active {
             names: &facts.names,
             settings: &self.settings,
         }
+    }
+}
+
+/// Puts what a rule blocks for some values into its table, by their numbers.
+fn fill<T>(table: &mut Vec<CountrySet>, newer: &[(u32, &T)], check: impl Fn(&T) -> CountrySet) {
+    for &(id, value) in newer {
+        if table.len() <= id as usize {
+            table.resize(id as usize + 1, CountrySet::EMPTY);
+        }
+        table[id as usize] = check(value);
     }
 }
 

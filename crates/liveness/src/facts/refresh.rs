@@ -123,7 +123,7 @@ impl Facts {
             }
             at += 1;
         }
-        slots.sort_by_key(|&slot| self.lineage(slot).count());
+        slots.sort_by_cached_key(|&slot| self.lineage(slot).count());
         slots
     }
 
