@@ -108,12 +108,8 @@ impl WriteState {
         self.upsert_over(ty, record, None)
     }
 
-    /// As [`upsert`](Self::upsert), by a caller who remembers where the committed record with the key is: if it is there, and
-    /// the cycle has said nothing of that type's records but by upserts, the key need not be looked up.
-    ///
-    /// # Errors
-    /// As [`upsert`](Self::upsert).
-    pub fn upsert_over(
+    /// As [`upsert`](Self::upsert), by a caller who remembers where the committed record with the key is.
+    pub(super) fn upsert_over(
         &mut self,
         ty: TypeId,
         record: &[u8],
@@ -122,7 +118,7 @@ impl WriteState {
         self.expect_incremental()?;
         self.expect_key(ty)?;
         let key_hash = self.hash_key_of(ty, record);
-        if let Some(previous) = committed.filter(|&ordinal| self.is_only(ty, ordinal)) {
+        if let Some(previous) = committed.filter(|&ordinal| self.is_only(ty, ordinal, &self.key)) {
             let writer = &self.types[ty.at()];
             if !writer.holds(previous, record, &mut self.scratch) {
                 crate::record::validate(&writer.schema, record)?;
@@ -199,19 +195,19 @@ impl WriteState {
         found.map(|record| out.extend_from_slice(record)).is_some()
     }
 
-    /// Whether the committed record of this ordinal has the key in `self.key`, and no other record can have it: keys are
-    /// unique in a state, an upsert of the key would have marked the record, and nothing was added otherwise.
-    fn is_only(&self, ty: TypeId, ordinal: Ordinal) -> bool {
+    /// Whether the committed record of this ordinal has this key, and no other record can have it: keys are unique in a state,
+    /// an upsert of the key would have marked the record, and nothing was added otherwise.
+    pub(super) fn is_only(&self, ty: TypeId, ordinal: Ordinal, key: &[u8]) -> bool {
         let writer = &self.types[ty.at()];
         self.options.unique_keys
             && !writer.cycle.has_strangers
             && writer.cycle.marks.get(ordinal).is_none()
             && writer.cycle.staged.index_of(ordinal).is_none()
             && writer.is_committed(ordinal)
-            && self.has_key(ty, ordinal, &self.key)
+            && self.has_key(ty, ordinal, key)
     }
 
-    fn expect_key(&self, ty: TypeId) -> Result<(), WriteError> {
+    pub(super) fn expect_key(&self, ty: TypeId) -> Result<(), WriteError> {
         let writer = &self.types[ty.at()];
         if writer.key.is_none() {
             return Err(WriteError::NoPrimaryKey {

@@ -75,6 +75,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod types;
+mod upserts;
 
 pub use batch::RecordBatch;
 pub use changes::Upserted;

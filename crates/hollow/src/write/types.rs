@@ -160,15 +160,21 @@ impl TypeWriter {
     /// Takes a record in that is in neither the committed state nor the cycle.
     pub(super) fn stage(&mut self, hash: u32, record: &[u8]) -> Result<Ordinal, WriteError> {
         validate(&self.schema, record)?;
-        let ordinal = self
-            .ordinals
-            .take(|| murmur3(record) as u32)
-            .ok_or_else(|| WriteError::OrdinalLimit {
-                type_name: self.schema.name().to_owned(),
-            })?;
+        let ordinal = self.take_ordinal(|| murmur3(record) as u32)?;
         self.table.insert(hash, ordinal);
         self.cycle.staged.push(ordinal, hash, record);
         Ok(ordinal)
+    }
+
+    /// An ordinal for a new record; `murmur` as for [`OrdinalAllocator::take`].
+    pub(super) fn take_ordinal(
+        &mut self,
+        murmur: impl FnOnce() -> u32,
+    ) -> Result<Ordinal, WriteError> {
+        let taken = self.ordinals.take(murmur);
+        taken.ok_or_else(|| WriteError::OrdinalLimit {
+            type_name: self.schema.name().to_owned(),
+        })
     }
 
     pub(super) fn is_committed(&self, ordinal: Ordinal) -> bool {

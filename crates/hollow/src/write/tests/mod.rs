@@ -1,3 +1,3 @@
 mod resolve;
-mod upsert_over;
+mod upserts;
 mod vectors;

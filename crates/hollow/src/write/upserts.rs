@@ -1,0 +1,146 @@
+//! Upserting many records at once. What only looks (hashes, keys, whether the records before are where the caller says) is done
+//! by all threads; ordinals are taken in the order of the batch; and then the tables are filled side by side. So the outcome is
+//! that of one upsert after the other, whatever the threads do.
+
+use rayon::prelude::*;
+
+use super::batch::RecordBatch;
+use super::links::key_bytes;
+use super::marks::Mark;
+use super::parallel::is_worthwhile;
+use super::state::{TypeId, WriteState};
+use super::table::hash_bytes;
+use super::types::{TypeCycle, TypeWriter};
+use crate::codec::hash::murmur3;
+use crate::{Ordinal, Result};
+
+/// Records that a thread looks at in one go, at least.
+const CHUNK: usize = 1024;
+
+/// A record that takes the place of a committed one with its key, which nothing else in the cycle speaks of.
+#[derive(Clone, Copy)]
+struct Replacing {
+    previous: Ordinal,
+    hash: u32,
+    key_hash: u32,
+}
+
+impl WriteState {
+    /// [Upserts](Self::upsert) the records of a batch in its order and appends their ordinals to `ordinals`. `committed` says
+    /// for each record where the caller remembers the committed one with its key; where that is so, and the cycle has said
+    /// nothing of the type's records but by upserts, the key need not be looked up. A wrong place, or none, costs time only.
+    ///
+    /// # Errors
+    /// As [`upsert`](Self::upsert). The cycle should be rolled back then: some of the records are upserted, and what was
+    /// appended to `ordinals` means nothing.
+    pub fn upsert_batch(
+        &mut self,
+        ty: TypeId,
+        batch: &RecordBatch,
+        committed: &[Option<Ordinal>],
+        ordinals: &mut Vec<Ordinal>,
+    ) -> Result<()> {
+        self.expect_incremental()?;
+        self.expect_key(ty)?;
+        let replacing = self.replacing(ty, batch, committed);
+        let mut at = 0;
+        while at < batch.len() {
+            let run = at;
+            let first = ordinals.len();
+            let writer = &mut self.types[ty.at()];
+            while let Some(&Some(Replacing { previous, .. })) = replacing.get(at)
+                // An earlier record of the batch may have had the same key.
+                && writer.cycle.marks.get(previous).is_none()
+            {
+                ordinals.push(writer.take_ordinal(|| murmur3(batch.record(at)) as u32)?);
+                writer.cycle.marks.insert(previous, Mark::Deleted);
+                writer.cycle.deleted.push(previous);
+                at += 1;
+            }
+            writer.stage_run(batch, run, &replacing[run..at], &ordinals[first..]);
+            if at < batch.len() {
+                let hint = committed.get(at).copied().flatten();
+                let upserted = self.upsert_over(ty, batch.record(at), hint)?;
+                ordinals.push(upserted.ordinal);
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which records replace the one that the caller remembers, as far as the cycle has come; the others need a closer look.
+    fn replacing(
+        &self,
+        ty: TypeId,
+        batch: &RecordBatch,
+        committed: &[Option<Ordinal>],
+    ) -> Vec<Option<Replacing>> {
+        let writer = &self.types[ty.at()];
+        let paths = writer.key.as_deref().unwrap_or_default();
+        let state = || (Vec::new(), Default::default());
+        let look = |(key, scratch): &mut (Vec<u8>, _), at: usize| {
+            let previous = committed.get(at).copied().flatten()?;
+            let record = batch.record(at);
+            // The walk to the key's fields wants a record that is whole.
+            crate::record::validate(&writer.schema, record).ok()?;
+            key_bytes(&self.types, paths, record, key);
+            if !self.is_only(ty, previous, key) || writer.holds(previous, record, scratch) {
+                return None;
+            }
+            Some(Replacing {
+                previous,
+                hash: hash_bytes(record),
+                key_hash: hash_bytes(key),
+            })
+        };
+        let records = (0..batch.len()).into_par_iter();
+        let records = records.with_min_len(if is_worthwhile(batch.len()) {
+            CHUNK
+        } else {
+            usize::MAX
+        });
+        records.map_init(state, look).collect()
+    }
+}
+
+impl TypeWriter {
+    /// Takes in the records of a batch from `start` on, under `ordinals`, as upserted.
+    fn stage_run(
+        &mut self,
+        batch: &RecordBatch,
+        start: usize,
+        replacing: &[Option<Replacing>],
+        ordinals: &[Ordinal],
+    ) {
+        let (table, keys) = (&mut self.table, &mut self.keys);
+        let TypeCycle {
+            staged,
+            staged_keys,
+            marks,
+            ..
+        } = &mut self.cycle;
+        let run = || replacing.iter().flatten().zip(ordinals);
+        let mut fill_table = || {
+            table.reserve(ordinals.len());
+            run().for_each(|(new, &ordinal)| table.insert(new.hash, ordinal));
+        };
+        let mut fill_keys = || {
+            keys.reserve(ordinals.len());
+            run().for_each(|(new, &ordinal)| keys.insert(new.key_hash, ordinal));
+        };
+        let mut fill_cycle = || {
+            for ((new, &ordinal), at) in run().zip(start..) {
+                staged.push(ordinal, new.hash, batch.record(at));
+                staged_keys.push(new.key_hash);
+                marks.insert(ordinal, Mark::Pinned);
+            }
+        };
+        if is_worthwhile(ordinals.len()) {
+            rayon::join(fill_cycle, || rayon::join(fill_table, fill_keys));
+        } else {
+            fill_cycle();
+            fill_table();
+            fill_keys();
+        }
+    }
+}
