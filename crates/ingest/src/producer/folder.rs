@@ -17,7 +17,8 @@ use crate::sweep::{SWEEPS_TAG, sweeps_tag};
 use changelog::{Batch, ChangeLog, NewRecord, RecordRef};
 use hollow::Ordinal;
 use hollow::record::ObjectRecord;
-use hollow::write::{TypeId, WriteState};
+use hollow::write::{RecordBatch, TypeId, WriteState};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -35,6 +36,10 @@ const OVERLAP_RECORDS: usize = 1000;
 
 /// Keys of records that are looked for at once: what is found stays in the cores' own caches until it is needed.
 const FOUND_AT_ONCE: usize = 256;
+
+/// Origins that are written at once, which bounds the memory that they take meanwhile, and those that a thread encodes in one go.
+const NEWS_AT_ONCE: usize = 1 << 16;
+const NEWS_OF_A_THREAD: usize = 2048;
 
 pub(super) struct Folder {
     pub(super) spec: Arc<DatasetSpec>,
@@ -349,22 +354,44 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes the ledger's news into the write state.
+    /// Writes the ledger's news into the write state: read and encoded by all threads, piece by piece in one order.
     pub(super) fn write_news(&mut self, write: &mut WriteState) -> Result<()> {
         let types = Types::of(&self.spec, write)?;
         self.written.clear();
-        let Some(record) = &mut self.origin_record else {
+        let Some(blank) = &self.origin_record else {
             return Ok(());
         };
         self.ledger.order_news();
-        for (key, entry) in self.ledger.news() {
-            write_origin(record, key, &entry.origin());
-            let upserted = write.upsert_over(types.fold, record.bytes(), entry.published());
-            let upserted = upserted.map_err(|source| Error::Write {
-                dataset: self.spec.name.clone(),
-                source,
-            })?;
-            self.written.push(upserted.ordinal);
+        let ledger = &self.ledger;
+        let count = ledger.news().len();
+        let (mut batch, mut committed) = (RecordBatch::new(), Vec::new());
+        for start in (0..count).step_by(NEWS_AT_ONCE) {
+            let end = (start + NEWS_AT_ONCE).min(count);
+            batch.clear();
+            committed.clear();
+            committed.extend(
+                ledger
+                    .news_of(start..end)
+                    .map(|(_, entry)| entry.published()),
+            );
+            let pieces: Vec<usize> = (start..end).step_by(NEWS_OF_A_THREAD).collect();
+            let encode = |from: usize| {
+                let to = (from + NEWS_OF_A_THREAD).min(end);
+                let (mut record, mut piece) = (blank.clone(), RecordBatch::new());
+                for (key, entry) in ledger.news_of(from..to) {
+                    write_origin(&mut record, key, &entry.origin());
+                    piece.push(record.bytes());
+                }
+                piece
+            };
+            let pieces: Vec<RecordBatch> = pieces.into_par_iter().map(encode).collect();
+            pieces.iter().for_each(|piece| batch.append(piece));
+            write
+                .upsert_batch(types.fold, &batch, &committed, &mut self.written)
+                .map_err(|source| Error::Write {
+                    dataset: self.spec.name.clone(),
+                    source,
+                })?;
         }
         Ok(())
     }

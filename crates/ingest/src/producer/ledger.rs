@@ -7,6 +7,8 @@
 use crate::fold::{Channel, Origin};
 use hashbrown::HashTable;
 use hollow::Ordinal;
+use rayon::prelude::*;
+use std::ops::Range;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
 /// What a key's row was made of: a hash of the schema's id and the row's Avro, as wide as the digests by which states are equal.
@@ -194,13 +196,22 @@ impl Ledger {
     /// through it. The order follows from the published state and the records since.
     pub(super) fn order_news(&mut self) {
         let mut news = std::mem::take(&mut self.news);
-        news.sort_by_cached_key(|&at| self.entry(at).published().map_or(u64::MAX, u64::from));
+        news.par_sort_by_cached_key(|&at| self.entry(at).published().map_or(u64::MAX, u64::from));
         self.news = news;
     }
 
     /// The keys with news.
     pub(super) fn news(&self) -> impl ExactSizeIterator<Item = (&[u8], &Entry)> {
-        self.news.iter().map(|&at| (self.key(at), self.entry(at)))
+        self.news_of(0..self.news.len())
+    }
+
+    /// Some of the keys with news, by their place in the order.
+    pub(super) fn news_of(
+        &self,
+        places: Range<usize>,
+    ) -> impl ExactSizeIterator<Item = (&[u8], &Entry)> {
+        let news = self.news[places].iter();
+        news.map(|&at| (self.key(at), self.entry(at)))
     }
 
     pub(super) fn has_news_of(&self, canonical_key: &[u8]) -> bool {
