@@ -29,8 +29,10 @@ use std::time::Instant;
 /// Dead letters are written out when this many wait, or this many bytes.
 const DEAD_RECORDS: usize = 1000;
 const DEAD_BYTES: usize = 8 << 20;
-/// Records of a poll.
-const POLL_RECORDS: usize = 10_000;
+/// Records of a cycle's first poll, which nothing is folded beside. Later polls ask for as many as were read before, up to the
+/// greatest poll.
+const FIRST_POLL_RECORDS: u64 = 2500;
+const POLL_RECORDS: u64 = 10_000;
 /// While so many records are folded, the next are fetched; for fewer a thread does not pay.
 const OVERLAP_RECORDS: usize = 1000;
 
@@ -212,8 +214,9 @@ impl Folder {
         if read >= records_max && !self.is_below_high() {
             return None;
         }
-        let left = usize::try_from(records_max.saturating_sub(read)).unwrap_or(usize::MAX);
-        Some((at, left.clamp(1, POLL_RECORDS)))
+        let left = records_max.saturating_sub(read);
+        let limit = left.min(read.clamp(FIRST_POLL_RECORDS, POLL_RECORDS));
+        Some((at, usize::try_from(limit).unwrap_or(usize::MAX).max(1)))
     }
 
     fn check_stop(&self) -> Result<()> {

@@ -38,8 +38,10 @@ use plans::Plans;
 use reader::{ChannelReader, Start};
 use registry::Registry;
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Instant;
 use sweeps::Sweeps;
 
@@ -316,12 +318,20 @@ impl IncrementalProducer {
 
     /// Marks the present ends of the topics, and returns whether partitions were added that are not read.
     fn mark_ends(&mut self) -> Result<bool> {
-        let folder = &mut self.folder;
-        let mut has_grown = false;
-        for reader in &mut folder.readers {
-            has_grown |= reader.mark_end(&*folder.log)?;
-        }
-        Ok(has_grown)
+        let Folder { readers, log, .. } = &mut self.folder;
+        let log = &**log;
+        // Side by side, since each asks the log more than once.
+        let marked: Vec<Result<bool>> = thread::scope(|scope| {
+            let mark = |reader| scope.spawn(move || ChannelReader::mark_end(reader, log));
+            let marking: Vec<_> = readers.iter_mut().map(mark).collect();
+            let joined = marking.into_iter().map(|thread| thread.join());
+            joined
+                .map(|marked| marked.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
+        marked
+            .into_iter()
+            .try_fold(false, |has_grown, marked| Ok(has_grown | marked?))
     }
 
     fn report(&mut self, ended: Ended) {
