@@ -296,10 +296,10 @@ impl Publisher {
         let info = self.source.version(head)?;
         if info.announced_at_ms.is_none() {
             tracing::info!(dataset = %self.source.dataset, version = %head, "finish a version that was accepted only");
-            self.promote(&info, &[])?;
-            self.announce(&info, BTreeMap::new(), now_ms)?;
+            self.finishing().promote(&info, &[])?;
+            self.finishing().announce(&info, BTreeMap::new(), now_ms)?;
         }
-        self.project()
+        self.finishing().project()
     }
 
     /// Takes over the newest accepted version, unless the writer holds it already.

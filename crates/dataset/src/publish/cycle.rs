@@ -5,6 +5,7 @@
 //! [`recover`](Publisher::recover) or by the next owner.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use hollow::write::{Sealed, WriteState};
 use registry::{Acceptance, Action, Outcome, StateSums, Sum128, Version};
 
 use super::candidate::Staged;
+use super::finish::Finishing;
 use super::guard::{Candidate, Veto};
 use super::{Head, Publisher};
 use crate::error::BoxError;
@@ -242,9 +244,7 @@ impl Publisher {
             clock.phases.stage_us = clock.lap();
             let read = self.verify(sealed, version, &staged)?;
             self.hook(Step::Verified)?;
-            let (digest, memory) = digest
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let (digest, memory) = digest.join().unwrap_or_else(|panic| resume_unwind(panic));
             let digest = digest.map_err(self.source.hollow_failed("compute the digest"))?;
             clock.phases.verify_us = clock.lap();
             Ok::<_, Error>((staged, read, digest, memory))
@@ -309,21 +309,39 @@ impl Publisher {
                 return Err(error);
             }
         }
-        self.write
-            .commit()
-            .map_err(self.source.hollow_failed("commit"))?;
+        clock.phases.accept_us = clock.lap();
+
+        // The write state moves on while names are given and the registry is waited for.
+        let finishing = Finishing {
+            source: &self.source,
+            options: &self.options,
+            epoch: self.epoch,
+        };
+        let write = &mut self.write;
+        let mut metadata = populated.metadata;
+        metadata.extend(clock.phases.metadata());
+        let (committed, finished) = thread::scope(|scope| {
+            let committing = scope.spawn(|| write.commit().map(|_| ()));
+            let finish = || {
+                finishing.hook(Step::Accepted)?;
+                let info = finishing.source.version(version)?;
+                finishing.promote(&info, &staged.contents)?;
+                finishing.announce(&info, metadata, cycle.now_ms)?;
+                finishing.project()?;
+                Ok(info)
+            };
+            let finished = finish();
+            let committed = committing.join();
+            (
+                committed.unwrap_or_else(|panic| resume_unwind(panic)),
+                finished,
+            )
+        });
+        committed.map_err(self.source.hollow_failed("commit"))?;
         self.head = Some(Head { version, digest });
         self.before_break = None;
         self.confirmed_ms = None;
-        self.hook(Step::Accepted)?;
-        clock.phases.accept_us = clock.lap();
-
-        let info = self.source.version(version)?;
-        self.promote(&info, &staged.contents)?;
-        let mut metadata = populated.metadata;
-        metadata.extend(clock.phases.metadata());
-        self.announce(&info, metadata, cycle.now_ms)?;
-        self.project()?;
+        let info = finished?;
         clock.phases.announce_us = clock.lap();
         self.clean_candidate(
             &staged.prefix,

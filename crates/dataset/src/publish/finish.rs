@@ -10,12 +10,19 @@ use std::thread;
 use blobstore::Created;
 use registry::{Action, BlobSum, Scope, VersionInfo};
 
-use super::Publisher;
+use super::{Publisher, PublisherOptions, execute, run_hook};
 use crate::chain::{Source, sha256};
 use crate::names::{blob_key, candidate_of, candidate_prefix, is_part};
 use crate::{Error, Result, Step, project_announcement};
 
-impl Publisher {
+/// What it takes to finish a version: all of a publisher but its write state, which has work of its own meanwhile.
+pub(super) struct Finishing<'a> {
+    pub(super) source: &'a Source,
+    pub(super) options: &'a PublisherOptions,
+    pub(super) epoch: u64,
+}
+
+impl Finishing<'_> {
     /// Gives the blobs of an accepted version their public names, those of the optional parts before the main ones. What
     /// `contents` has of them need not be read.
     pub(super) fn promote(&self, info: &VersionInfo, contents: &[(String, Vec<u8>)]) -> Result<()> {
@@ -24,7 +31,7 @@ impl Publisher {
         for blobs in [&parts, &main] {
             // Side by side, since each waits for the store.
             let promoted: Vec<Result<()>> = thread::scope(|scope| {
-                let source = &self.source;
+                let source = self.source;
                 let promote = |blob| move || promote_blob(source, info, blob, contents);
                 let threads: Vec<_> = blobs
                     .iter()
@@ -61,7 +68,7 @@ impl Publisher {
             scope: Scope::everybody(),
             metadata,
         };
-        self.execute(now_ms, action)?;
+        execute(self.source, now_ms, action)?;
         self.hook(Step::Announced)
     }
 
@@ -73,6 +80,20 @@ impl Publisher {
             &self.source.dataset,
         )?;
         self.hook(Step::Projected)
+    }
+
+    pub(super) fn hook(&self, step: Step) -> Result<()> {
+        run_hook(self.source, self.options, step)
+    }
+}
+
+impl Publisher {
+    pub(super) fn finishing(&self) -> Finishing<'_> {
+        Finishing {
+            source: &self.source,
+            options: &self.options,
+            epoch: self.epoch,
+        }
     }
 
     /// Removes the blobs of candidates: accepted ones (they have their public names by now) and those that nobody can accept
