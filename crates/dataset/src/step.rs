@@ -24,7 +24,7 @@ pub enum Step {
     Guarded,
     /// The chain has grown.
     Accepted,
-    /// One blob has its public name.
+    /// One blob has its public name; others of the version may not.
     BlobPromoted,
     /// The registry announces the version.
     Announced,
@@ -43,5 +43,5 @@ pub enum Step {
 pub struct Abort;
 
 /// Called after each step. May return [`Abort`], block, or end the process. Snapshots in the background call it from their
-/// own thread.
+/// own thread, and so does each blob that is promoted beside others.
 pub type StepHook = Arc<dyn Fn(Step) -> Result<(), Abort> + Send + Sync>;

@@ -31,8 +31,12 @@ impl Finishing<'_> {
         for blobs in [&parts, &main] {
             // Side by side, since each waits for the store.
             let promoted: Vec<Result<()>> = thread::scope(|scope| {
-                let source = self.source;
-                let promote = |blob| move || promote_blob(source, info, blob, contents);
+                let promote = |blob| {
+                    move || {
+                        promote_blob(self.source, info, blob, contents)?;
+                        self.hook(Step::BlobPromoted)
+                    }
+                };
                 let threads: Vec<_> = blobs
                     .iter()
                     .map(|blob| scope.spawn(promote(blob)))
@@ -42,10 +46,7 @@ impl Finishing<'_> {
                     .map(|promoted| promoted.unwrap_or_else(|panic| resume_unwind(panic)))
                     .collect()
             });
-            for promoted in promoted {
-                promoted?;
-                self.hook(Step::BlobPromoted)?;
-            }
+            promoted.into_iter().collect::<Result<()>>()?;
         }
         let name = |blob: &BlobSum| blob_key(&self.source.dataset, &blob.name);
         let keys: Vec<String> = info.blobs.iter().map(name).collect();
