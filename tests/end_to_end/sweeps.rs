@@ -128,3 +128,54 @@ fn a_sweep_is_compared_sent_held_and_confirmed() {
     drop((role, sweeper));
     drop(home);
 }
+
+/// In the middle of a sweep that would take most of an hour.
+#[test]
+fn a_sweeper_stops_at_once_and_goes_on_later() {
+    let demo = Demo::new(scenario::small().path());
+    demo.run_once();
+    let count = 3000;
+    let row = |i: i64| {
+        let row = json!({
+            "hold": format!("swept-{i}"), "video": 80_057_281, "countries": ["DE"], "reason": "found by a sweep",
+            "from": 1_600_000_000_000_i64, "until": null, "provenance": "real",
+            "version": 9_000_000_000_000_000 + i,
+        });
+        format!("{row}\n")
+    };
+    let rows: String = (0..count).map(row).collect();
+    fs::write(demo.path().join("holds.jsonl"), rows).unwrap();
+    let config = demo.path().join("sweeper.toml");
+    let settings = "[process]\nname = \"${GREENLIGHT_NAME}\"\nlisten = \"${GREENLIGHT_LISTEN}\"\n\
+                    [[sweep]]\ndataset = \"holds\"\nevery = \"12h\"\nsource.file.path = \"holds.jsonl\"\n";
+    fs::write(&config, format!("{settings}rows_per_second = 1.0\n")).unwrap();
+    let arguments = ["sweeper", "--config", config.to_str().unwrap()];
+    let running = || -> Option<Value> {
+        let text = fs::read(demo.path().join("sweeper/prod.holds.json")).ok()?;
+        let remembered: Value = serde_json::from_slice(&text).unwrap();
+        Some(remembered["running"].clone())
+    };
+    let delivered = || running()?["rows"].as_i64();
+
+    let home = demo.log();
+    let role = Role::start(&demo, PRODUCE, "producer");
+    let mut sweeper = Role::start(&demo, &arguments, "sweeper");
+    sweeper.wait("the first rows", |_| {
+        delivered().is_some_and(|rows| rows > 0)
+    });
+    let sweep = running().unwrap()["sweep"].as_str().unwrap().to_owned();
+    sweeper.signal("TERM");
+    let (code, said) = sweeper.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(delivered().unwrap() < count);
+    wait("a sweep without an end", &role, || sweeps(&demo).len() == 1);
+
+    fs::write(&config, settings).unwrap();
+    let mut sweeper = Role::start(&demo, &arguments, "sweeper");
+    let whole = format!("sweep {sweep} sent {count} rows");
+    sweeper.wait("the rest", |role| role.row("prod/holds")["detail"] == whole);
+    wait("the end of the sweep", &role, || sweeps(&demo).is_empty());
+    assert_eq!(holds(&demo), u64::try_from(count).unwrap());
+    drop((role, sweeper));
+    drop(home);
+}
