@@ -7,6 +7,7 @@ use std::time::Instant;
 use bench_hollow::median;
 use bench_table::Line;
 use gatekeeper::{CycleSummary, Phases};
+use hollow::ReadState;
 
 use crate::java::Java;
 use crate::ours::{At, Ours, read_snapshot};
@@ -301,12 +302,16 @@ pub fn growth(sizes: &[usize], report: Report<'_>) -> Result<()> {
 }
 
 /// Two outputs of the same inputs, one without a rule that about 1 % of the pairs fail.
-///
-/// # Errors
-/// Those of either side; [`Error::Wrong`] where they count another number of videos.
-pub fn diff(sizes: &[usize], report: Report<'_>) -> Result<()> {
-    for &videos in sizes {
-        let size = Size::drawn(videos);
+struct Outputs {
+    ours: Ours,
+    snapshots: [PathBuf; 2],
+    states: [ReadState; 2],
+    /// The rule, with the share of the pairs that fail it.
+    what: String,
+}
+
+impl Outputs {
+    fn make(size: Size) -> Result<Self> {
         let mut ours = Ours::new(copy(size)?)?;
         let summary = ours.cycle(At::start())?.1;
         let percent = summary.pairs / 100;
@@ -315,24 +320,48 @@ pub fn diff(sizes: &[usize], report: Report<'_>) -> Result<()> {
             .iter()
             .min_by_key(|blocker| blocker.pairs.abs_diff(percent))
             .ok_or_else(|| Error::Wrong("nothing is blocked".to_owned()))?;
-        let [one, other] = ours.without_rule(&rule.code)?;
-        let mut java = Java::start(&jar(), ours.run(), heap(videos), true)?;
-        java.run(&format!("load {} {}", one.display(), other.display()))?;
-        let (before, after) = (read_snapshot(&one)?, read_snapshot(&other)?);
+        let snapshots = ours.without_rule(&rule.code)?;
+        let [before, after] = snapshots.each_ref().map(|path| read_snapshot(path));
+        let share = 100.0 * rule.pairs as f64 / summary.pairs as f64;
+        Ok(Self {
+            ours,
+            snapshots,
+            states: [before?, after?],
+            what: format!("{share:.1} % of pairs ({})", rule.code),
+        })
+    }
+
+    /// Finds every change and looks at it, as the peer does: how long it took, in milliseconds, and how many videos changed.
+    fn diff(&self) -> Result<(f64, u64)> {
+        let [before, after] = &self.states;
+        let start = Instant::now();
+        let diff = hollow::diff::diff(before, after, "Liveness")?;
+        let fields = diff.changed.iter().flat_map(|record| record.fields());
+        let places = fields.filter(|field| field.record_before() != field.record_after());
+        std::hint::black_box(places.count());
+        let millis = start.elapsed().as_secs_f64() * 1e3;
+        Ok((millis, diff.changed.len() as u64))
+    }
+}
+
+/// The diff of two outputs of the same inputs, one without a rule that about 1 % of the pairs fail.
+///
+/// # Errors
+/// Those of either side; [`Error::Wrong`] where they count another number of videos.
+pub fn diff(sizes: &[usize], report: Report<'_>) -> Result<()> {
+    for &videos in sizes {
+        let size = Size::drawn(videos);
+        let outputs = Outputs::make(size)?;
+        let mut java = Java::start(&jar(), outputs.ours.run(), heap(videos), true)?;
+        let [one, other] = outputs.snapshots.each_ref().map(|path| path.display());
+        java.run(&format!("load {one} {other}"))?;
         let mut sides = (Vec::new(), Vec::new());
         for run in 0..4 + RUNS {
             let theirs = java.run("diff")?;
-            let start = Instant::now();
-            let diff = hollow::diff::diff(&before, &after, "Liveness")?;
-            // Every change is looked at, as the peer does.
-            let fields = diff.changed.iter().flat_map(|record| record.fields());
-            let places = fields.filter(|field| field.record_before() != field.record_after());
-            std::hint::black_box(places.count());
-            let millis = start.elapsed().as_secs_f64() * 1e3;
-            if diff.changed.len() as u64 != theirs.check {
+            let (millis, changed) = outputs.diff()?;
+            if changed != theirs.check {
                 return Err(Error::Wrong(format!(
-                    "our diff has {} videos, the peer's {}",
-                    diff.changed.len(),
+                    "our diff has {changed} videos, the peer's {}",
                     theirs.check
                 )));
             }
@@ -341,19 +370,28 @@ pub fn diff(sizes: &[usize], report: Report<'_>) -> Result<()> {
                 sides.1.push(theirs.value);
             }
         }
-        let share = 100.0 * rule.pairs as f64 / summary.pairs as f64;
         report(Line {
-            row: format!(
-                "diff, {share:.1} % of pairs ({}), {}",
-                rule.code,
-                size.name()
-            ),
+            row: format!("diff, {}, {}", outputs.what, size.name()),
             ours: median(&sides.0),
             peer: median(&sides.1),
             unit: "ms",
             goal: 20.0,
         });
     }
+    Ok(())
+}
+
+/// Our side of that alone.
+///
+/// # Errors
+/// Those of the cycles.
+pub fn diff_alone(videos: usize, runs: usize, report: Report<'_>) -> Result<()> {
+    let size = Size::drawn(videos);
+    let outputs = Outputs::make(size)?;
+    let runs = (0..runs).map(|_| Ok(outputs.diff()?.0));
+    let millis = runs.collect::<Result<Vec<f64>>>()?;
+    let row = format!("diff, {}, {}", outputs.what, size.name());
+    report(reported(row, median(&millis), "ms"));
     Ok(())
 }
 

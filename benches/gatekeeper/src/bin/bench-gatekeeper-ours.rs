@@ -1,4 +1,4 @@
-//! Our side of a row alone, for a profiler: `bench-gatekeeper-ours VIDEOS RUNS cycle|WHICH` with the medians of the
+//! Our side of a row alone, for a profiler: `bench-gatekeeper-ours VIDEOS RUNS cycle|diff|WHICH` with the medians of the
 //! phases; WHICH evaluation is `a minute later`, `a day later` or `from nothing`. Run `bench-gatekeeper prepare` once
 //! before.
 
@@ -25,7 +25,7 @@ fn run() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let usage = || {
         Error::Wrong(
-            "usage: bench-gatekeeper-ours VIDEOS RUNS cycle|a minute later|a day later|from nothing"
+            "usage: bench-gatekeeper-ours VIDEOS RUNS cycle|diff|a minute later|a day later|from nothing"
                 .to_owned(),
         )
     };
@@ -37,6 +37,7 @@ fn run() -> Result<()> {
     let mut print = |line| println!("{}", bench_table::print(&line));
     match &row.join(" ")[..] {
         "cycle" => rows::alone(videos, runs, &mut print),
+        "diff" => rows::diff_alone(videos, runs, &mut print),
         kind @ ("a minute later" | "a day later" | "from nothing") => {
             evaluation::alone(videos, kind, runs, &mut print)
         }
