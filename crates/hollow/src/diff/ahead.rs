@@ -6,7 +6,7 @@
 
 use super::plan::{Kind, Plan};
 use crate::Ordinal;
-use crate::read::Raw;
+use crate::read::{Raw, TypeState};
 
 /// Pairs that are touched together.
 pub(super) const PAIRS: usize = 16;
@@ -43,7 +43,8 @@ impl Ahead {
 #[inline]
 fn touch(plan: &Plan<'_>, of: usize, ordinal: Ordinal, below: &mut Vec<(usize, Ordinal)>) -> u64 {
     let types = &plan.types[of];
-    let Some(state) = types.old.filter(|state| state.count() > FEW) else {
+    let is_read = |state: &&TypeState| state.count() > FEW && types.hashed.is_none();
+    let Some(state) = types.old.filter(is_read) else {
         return 0;
     };
     match &types.kind {

@@ -11,6 +11,7 @@ use crate::index::BoundKey;
 use crate::read::{ObjectView, ReadState};
 use crate::value::Value;
 use std::fmt;
+use std::mem;
 use std::ops::Range;
 use std::slice;
 use std::sync::Arc;
@@ -206,6 +207,28 @@ impl<'d> Iterator for Fields<'d> {
             match found.members(place) {
                 Some(members) => (self.node, self.members) = (place.node, members.iter()),
                 None => return Some(FieldChange { found, place }),
+            }
+        }
+    }
+
+    /// Members by the run, for those who look at everything.
+    fn fold<T, F: FnMut(T, FieldChange<'d>) -> T>(mut self, first: T, mut each: F) -> T {
+        let mut folded = first;
+        loop {
+            let node = self.node;
+            for &(before, after) in mem::take(&mut self.members) {
+                let place = Place {
+                    node,
+                    before,
+                    after,
+                };
+                let found = self.found;
+                folded = each(folded, FieldChange { found, place });
+            }
+            // The next place, or the first of the next members.
+            match self.next() {
+                Some(change) => folded = each(folded, change),
+                None => return folded,
             }
         }
     }

@@ -3,12 +3,14 @@
 //! Elements of collections are paired by their classes through an array, so that a set of a hundred members costs a few
 //! hundred reads; each record is hashed once.
 
+use super::change::NONE;
 use super::plan::Plan;
 use crate::Ordinal;
 use crate::error::Result;
 use crate::read::TypeState;
 use crate::sums::ContentHashes;
 use hashbrown::HashMap;
+use std::mem;
 
 /// The class of all ordinals without a record.
 const MISSING: u32 = 1;
@@ -29,6 +31,10 @@ pub(super) struct Classes<'s> {
     /// For pairing: per class the first waiting position plus one, and for each position the next one.
     heads: Vec<u32>,
     next: Vec<u32>,
+    /// For sets: per class and side the last pair of sets in which it was met, by number, and their members' classes.
+    met: Vec<[u32; 2]>,
+    sets: u32,
+    members: [Vec<u32>; 2],
 }
 
 /// Positions of two lists, paired by class; the rest of both ascends.
@@ -67,6 +73,9 @@ impl<'s> Classes<'s> {
             known,
             heads: vec![0; MISSING as usize + 1],
             next: Vec::new(),
+            met: Vec::new(),
+            sets: 0,
+            members: Default::default(),
         }
     }
 
@@ -106,6 +115,50 @@ impl<'s> Classes<'s> {
             }
         }
         Ok(class)
+    }
+
+    /// Adds what two sets do not share, removed members first.
+    pub(super) fn unshared(
+        &mut self,
+        of: usize,
+        old: &[Ordinal],
+        new: &[Ordinal],
+        found: &mut Vec<(Ordinal, Ordinal)>,
+    ) -> Result<()> {
+        let mut members = mem::take(&mut self.members);
+        for (side, (classes, ordinals)) in members.iter_mut().zip([old, new]).enumerate() {
+            classes.clear();
+            for &ordinal in ordinals {
+                classes.push(self.of(side, of, ordinal)?);
+            }
+        }
+        self.met.resize(self.heads.len(), [0; 2]);
+        self.sets += 1;
+        let sets = self.sets;
+        let mut is_met_twice = false;
+        for (side, classes) in members.iter().enumerate() {
+            for &class in classes {
+                let met = &mut self.met[class as usize][side];
+                is_met_twice |= mem::replace(met, sets) == sets;
+            }
+        }
+        if is_met_twice {
+            // A foreign state may hold equal records, and one of them more than the other.
+            let paired = self.pair(of, old, new)?;
+            found.extend(paired.removed.into_iter().map(|at| (old[at], NONE)));
+            found.extend(paired.added.into_iter().map(|at| (NONE, new[at])));
+        } else {
+            let alone = |side: usize| {
+                let met = &self.met;
+                let is_alone = move |class: u32| met[class as usize][1 - side] != sets;
+                let members = members[side].iter().zip([old, new][side]);
+                members.filter_map(move |(&class, &ordinal)| is_alone(class).then_some(ordinal))
+            };
+            found.extend(alone(0).map(|ordinal| (ordinal, NONE)));
+            found.extend(alone(1).map(|ordinal| (NONE, ordinal)));
+        }
+        self.members = members;
+        Ok(())
     }
 
     /// Pairs equal records of a type, the first of equal ones with the first.

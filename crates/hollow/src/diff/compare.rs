@@ -4,6 +4,7 @@ use super::change::{Holds, NONE, Node, Place, Segment, key_text};
 use super::classes::{Classes, Paired};
 use super::equal::raw;
 use super::pairing::by_mark;
+use super::paths;
 use super::plan::{FieldPair, Kind, Plan};
 use crate::Ordinal;
 use crate::error::{Error, Result};
@@ -19,8 +20,13 @@ pub(super) struct Comparison<'p, 's> {
     pub(super) depth: usize,
     /// Buffers for the elements of two sets.
     pub(super) elements: [Vec<Ordinal>; 2],
+    /// First the paths that records have in common.
     pub(super) nodes: Vec<Node>,
     pub(super) places: Vec<Place>,
+    /// Of each path that records have in common, the first of those that are a field longer.
+    fields: Vec<Option<u32>>,
+    /// What differs between two records at such a path, as a range of the places found: many records have the same lists.
+    differing: HashMap<(u32, Ordinal, Ordinal), Range<usize>>,
     /// What two sets do not share, for [`Segment::Member`].
     pub(super) members: Vec<(Ordinal, Ordinal)>,
     /// Where that lies, of two sets of a type.
@@ -36,34 +42,28 @@ pub(super) struct Records {
 }
 
 impl<'p, 's> Comparison<'p, 's> {
-    pub(super) fn new(plan: &'p Plan<'s>) -> Self {
+    /// For records of one type.
+    pub(super) fn new(plan: &'p Plan<'s>, of: usize) -> Self {
+        let (nodes, fields) = paths::of_fields(plan, of);
         Self {
             classes: Classes::new(plan),
             plan,
             depth: 0,
             elements: Default::default(),
-            nodes: Vec::new(),
+            nodes,
             places: Vec::new(),
+            fields,
+            differing: HashMap::new(),
             members: Vec::new(),
             met: HashMap::new(),
         }
     }
 
-    /// What differs between two records of a type: a range of the places found so far.
-    pub(super) fn records(
-        &mut self,
-        of: usize,
-        old: Ordinal,
-        new: Ordinal,
-    ) -> Result<Range<usize>> {
+    /// What differs between two records of the type: a range of the places found so far.
+    pub(super) fn records(&mut self, records: Records) -> Result<Range<usize>> {
         let first = self.places.len();
         self.depth = 0;
-        let root = Node {
-            parent: 0,
-            segment: Segment::Root,
-            holds: Holds::Record(of as u32),
-        };
-        self.under(root, Records { of, old, new })?;
+        self.differ(paths::ROOT, records)?;
         Ok(first..self.places.len())
     }
 
@@ -89,16 +89,43 @@ impl<'p, 's> Comparison<'p, 's> {
         self.nodes.len() as u32 - 1
     }
 
+    /// Compares two records that lie at a path: whether they differ.
+    fn differ(&mut self, at: u32, records: Records) -> Result<bool> {
+        let places = self.places.len();
+        self.descend(records)?;
+        self.compare(at, records)?;
+        self.depth -= 1;
+        let differ = self.places.len() > places;
+        if !differ {
+            self.plan.types[records.of].remember(records.old, records.new);
+        }
+        Ok(differ)
+    }
+
     /// Compares two records that lie at a new path, which is forgotten if they are equal.
     fn under(&mut self, node: Node, records: Records) -> Result<()> {
-        let (nodes, places) = (self.nodes.len(), self.places.len());
+        let nodes = self.nodes.len();
         let node = self.node(node);
-        self.descend(records)?;
-        self.compare(node, records)?;
-        self.depth -= 1;
-        if self.places.len() == places {
+        if !self.differ(node, records)? {
             self.nodes.truncate(nodes);
-            self.plan.types[records.of].remember(records.old, records.new);
+        }
+        Ok(())
+    }
+
+    /// Compares two records that lie at a path which others have too, where what was found for them once is found again.
+    fn again(&mut self, at: u32, records: Records) -> Result<()> {
+        if !self.plan.types[records.of].is_met_again() {
+            self.differ(at, records)?;
+            return Ok(());
+        }
+        let key = (at, records.old, records.new);
+        if let Some(found) = self.differing.get(&key) {
+            self.places.extend_from_within(found.clone());
+            return Ok(());
+        }
+        let first = self.places.len();
+        if self.differ(at, records)? {
+            self.differing.insert(key, first..self.places.len());
         }
         Ok(())
     }
@@ -175,55 +202,43 @@ impl<'p, 's> Comparison<'p, 's> {
         old: &ObjectView<'_>,
         new: &ObjectView<'_>,
     ) -> Result<()> {
-        for field in fields {
+        let first = self.fields.get(at as usize).copied().flatten();
+        for (position, field) in fields.iter().enumerate() {
             let (a, b) = raw(field, old, new);
-            let of = records.of as u32;
-            let segment = || match (field.new, field.old) {
-                (Some(position), _) => Segment::Field {
-                    of,
-                    position: position as u32,
-                    is_new: true,
-                },
-                (None, position) => Segment::Field {
-                    of,
-                    position: position.unwrap_or_default() as u32,
-                    is_new: false,
-                },
+            let shared = first.map(|first| first + position as u32);
+            let path = |this: &mut Self| match shared {
+                Some(node) => node,
+                None => this.node(paths::of_field(at, records.of, field)),
             };
             let Some(child) = field.child else {
                 if a != b {
                     let side = |raw, ordinal| if raw == Raw::Null { NONE } else { ordinal };
-                    let node = Node {
-                        parent: at,
-                        segment: segment(),
-                        holds: Holds::Field {
-                            of,
-                            before: field.old.unwrap_or_default() as u32,
-                            after: field.new.unwrap_or_default() as u32,
-                        },
-                    };
-                    self.alone(node, side(a, records.old), side(b, records.new));
+                    let node = path(self);
+                    self.place(node, side(a, records.old), side(b, records.new));
                 }
                 continue;
             };
-            let node = || Node {
-                parent: at,
-                segment: segment(),
-                holds: Holds::Record(child as u32),
-            };
             match (a, b) {
                 (Raw::Fixed(a), Raw::Fixed(b)) => {
-                    let records = Records {
+                    let below = Records {
                         of: child,
                         old: a as Ordinal,
                         new: b as Ordinal,
                     };
-                    if !self.is_known(records) {
-                        self.under(node(), records)?;
+                    match shared {
+                        _ if self.is_known(below) => {}
+                        Some(node) => self.again(node, below)?,
+                        None => self.under(paths::of_field(at, records.of, field), below)?,
                     }
                 }
-                (Raw::Fixed(a), _) => self.alone(node(), a as Ordinal, NONE),
-                (_, Raw::Fixed(b)) => self.alone(node(), NONE, b as Ordinal),
+                (Raw::Fixed(a), _) => {
+                    let node = path(self);
+                    self.place(node, a as Ordinal, NONE);
+                }
+                (_, Raw::Fixed(b)) => {
+                    let node = path(self);
+                    self.place(node, NONE, b as Ordinal);
+                }
                 _ => {}
             }
         }
@@ -244,6 +259,10 @@ impl<'p, 's> Comparison<'p, 's> {
             None => {
                 let first = self.members.len() as u32;
                 self.with_elements(old, new, |this, old, new| {
+                    if !this.are_few(element, old, new) {
+                        let found = &mut this.members;
+                        return this.classes.unshared(element, old, new, found);
+                    }
                     let paired = this.pair(element, old, new)?;
                     let removed = paired.removed.into_iter().map(|at| (old[at], NONE));
                     let added = paired.added.into_iter().map(|at| (NONE, new[at]));

@@ -10,6 +10,11 @@ use crate::Ordinal;
 use crate::error::Result;
 use crate::read::{ObjectView, Raw, SetView, TypeState};
 
+/// So many are compared one by one before they are hashed.
+const FEW: usize = 4;
+/// So many whose hashes are known are. Most find their partner at once, since lists differ in little.
+const MANY: usize = 64;
+
 impl Comparison<'_, '_> {
     /// Whether two records are equal.
     pub(super) fn equal(&mut self, records: Records) -> Result<bool> {
@@ -93,16 +98,28 @@ impl Comparison<'_, '_> {
         outcome
     }
 
+    /// Whether all of them are compared with all before they are put in classes.
+    pub(super) fn are_few(&self, of: usize, old: &[Ordinal], new: &[Ordinal]) -> bool {
+        let few = match self.plan.types[of].hashed {
+            Some(_) => MANY,
+            None => FEW,
+        };
+        old.len() <= few && new.len() <= few
+    }
+
     /// Pairs equal records of a type, the first of equal ones with the first. Where they are few, nothing is hashed.
     pub(super) fn pair(&mut self, of: usize, old: &[Ordinal], new: &[Ordinal]) -> Result<Paired> {
-        const FEW: usize = 4;
-        if old.len() > FEW || new.len() > FEW {
+        if !self.are_few(of, old, new) {
             return self.classes.pair(of, old, new);
         }
         let mut paired = Paired::default();
-        let mut taken = [false; FEW];
+        let mut taken = [false; MANY];
+        let mut first = 0;
         'new: for (position, &new) in new.iter().enumerate() {
-            for (partner, &old) in old.iter().enumerate() {
+            while first < old.len() && taken[first] {
+                first += 1;
+            }
+            for (partner, &old) in old.iter().enumerate().skip(first) {
                 if !taken[partner] && self.equal(Records { of, old, new })? {
                     taken[partner] = true;
                     paired.both.push((partner, position));

@@ -6,7 +6,7 @@
 
 use super::plan::Sides;
 use crate::Ordinal;
-use crate::read::ReadState;
+use crate::read::{ReadState, TypeState};
 use crate::schema::Schema;
 use crate::sums::ContentHashes;
 use std::sync::Arc;
@@ -29,7 +29,13 @@ pub(super) fn prepare<'s>(
     hashes: &mut [ContentHashes<'s>; 2],
 ) -> Vec<Option<Hashed>> {
     let names = || sides.names.iter();
-    let worth: Vec<Option<Vec<&str>>> = names().map(|name| worth_it(sides, name)).collect();
+    let mut worth: Vec<Option<Vec<&str>>> = names().map(|name| worth_it(sides, name)).collect();
+    let ready: Vec<&str> = worth.iter().flatten().flatten().copied().collect();
+    for (worth, name) in worth.iter_mut().zip(names()) {
+        if are_met_again(sides, name, &ready) {
+            *worth = Some(vec![name]);
+        }
+    }
     for hashes in hashes.iter_mut() {
         let types = worth.iter().flatten().flatten();
         let types: Vec<usize> = types.filter_map(|name| hashes.type_index(name)).collect();
@@ -42,6 +48,25 @@ pub(super) fn prepare<'s>(
         Some(Hashed([of(old)?, of(new)?]))
     };
     names().zip(&worth).map(hashed).collect()
+}
+
+/// Whether the same is so of a type whose records are elements of lists, each of two or more on average, and refer to nothing
+/// that is not hashed anyway.
+fn are_met_again(sides: &Sides, name: &str, ready: &[&str]) -> bool {
+    let [old, new] = [&sides.before, &sides.after].map(|state| {
+        let records = state.type_state(name)?;
+        let elements = |of: &TypeState| match of.schema() {
+            Schema::List(schema) if schema.element_type == name => of.list_elements(),
+            _ => 0,
+        };
+        let elements: usize = state.types().map(elements).sum();
+        (elements >= 2 * records.count()).then(|| records.schema())
+    });
+    let Some(schema) = new.filter(|_| old == new) else {
+        return false;
+    };
+    let children = schema.dependencies();
+    matches!(schema, Schema::Object(_)) && children.iter().all(|child| ready.contains(child))
 }
 
 /// Whether hashing every record of a type costs no more than comparing each once: for sets and maps that refer to fewer

@@ -12,6 +12,8 @@ mod compare;
 mod equal;
 mod hashed;
 mod pairing;
+mod paths;
+mod piece;
 mod plan;
 
 use crate::Ordinal;
@@ -20,18 +22,17 @@ use crate::error::Result;
 use crate::index::BoundKey;
 use crate::key::KeyValue;
 use crate::read::{Changed, ReadState};
-use ahead::Ahead;
 pub use change::FieldChange;
 use change::Found;
-use compare::Comparison;
 pub(crate) use pairing::by_key as pairs_by_key;
+use piece::Piece;
 use plan::{Plan, Sides};
 use rayon::prelude::*;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Pairs that a thread compares at least.
+/// Pairs that a thread takes at a time.
 const PAIRS_MIN: usize = 128;
 
 /// The difference between two states of a type, which it holds on to: what differs is read from them.
@@ -130,52 +131,24 @@ pub fn diff_by(
             pairing::by_key(&old_key, &new_key, &own.removed, &own.added)
         }
         None => {
-            let all = |key: &BoundKey| -> Vec<Ordinal> { key.root().ordinals().collect() };
+            let all = |key: &BoundKey| key.root().all_ordinals();
             pairing::by_key(&old_key, &new_key, &all(&old_key), &all(&new_key))
         }
     };
     let sides = Arc::new(Sides::new(before, after));
-    let plan = Plan::new(&sides, changes.as_ref(), pairs.both.len());
-    let piece = pairs.both.len().div_ceil(2 * rayon::current_num_threads());
-    let changed = pairs
-        .both
-        .par_chunks(piece.max(PAIRS_MIN))
-        .map(|pairs| {
-            let Some(of) = plan.number(type_name) else {
-                return Ok(Vec::new());
-            };
-            let mut comparison = Comparison::new(&plan);
-            let mut ahead = Ahead::default();
-            let mut changed = Vec::new();
-            for pairs in pairs.chunks(ahead::PAIRS) {
-                if changes.is_none() {
-                    ahead.touch(&plan, of, pairs);
-                }
-                for &(old, new) in pairs {
-                    let places = comparison.records(of, old, new)?;
-                    if !places.is_empty() {
-                        changed.push((old, new, places));
-                    }
-                }
-            }
-            let found = Arc::new(Found {
-                sides: sides.clone(),
-                nodes: comparison.nodes,
-                places: comparison.places,
-                members: comparison.members,
-            });
-            let changed = changed
-                .into_iter()
-                .map(|(before, after, places)| ChangedRecord {
-                    key: new_key.values(after),
-                    before,
-                    after,
-                    found: found.clone(),
-                    places,
-                });
-            Ok(changed.collect())
+    let plan = &Plan::new(&sides, changes.as_ref(), pairs.both.len());
+    let looks_ahead = changes.is_none();
+    let pieces = plan.number(type_name).into_par_iter().flat_map(|of| {
+        let start = move || Ok(Piece::new(plan, of));
+        let pairs = pairs.both.par_chunks(PAIRS_MIN);
+        pairs.fold(start, |piece: Result<Piece<'_, '_>>, pairs| {
+            let mut piece = piece?;
+            piece.compare(pairs, looks_ahead)?;
+            Ok(piece)
         })
-        .collect::<Result<Vec<Vec<_>>>>()?;
+    });
+    let changed = pieces.map(|piece| Ok(piece?.records(&sides, &new_key)));
+    let changed = changed.collect::<Result<Vec<Vec<_>>>>()?;
     let changed = changed.into_iter().flatten().collect();
     let keyed = |key: &BoundKey, ordinals: &[Ordinal]| -> Vec<KeyedRecord> {
         ordinals

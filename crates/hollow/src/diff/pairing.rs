@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Records that are paired in one table: as many as stay in a core's cache.
 const PART: usize = 1 << 13;
+/// Ordinals that one task pairs with equal ones.
+const BLOCK: Ordinal = 1 << 14;
 /// An ordinal without a partner.
 const ALONE: u32 = u32::MAX;
 
@@ -31,37 +33,24 @@ pub(crate) fn by_key(
     removed: &[Ordinal],
     added: &[Ordinal],
 ) -> Pairs {
+    let last = removed.last().max(added.last()).copied().unwrap_or(0);
+    let blocks: Vec<Pairs> = (0..=last / BLOCK)
+        .into_par_iter()
+        .map(|block| {
+            let of = |ordinals: &'_ [Ordinal]| {
+                let first = |block| ordinals.partition_point(|&ordinal| ordinal / BLOCK < block);
+                first(block)..first(block + 1)
+            };
+            let (removed, added) = (&removed[of(removed)], &added[of(added)]);
+            at_equal_ordinals(old_key, new_key, removed, added)
+        })
+        .collect();
     let mut pairs = Pairs::default();
-    // States that were made alike have most of their records at equal ordinals. Where hardly any is, we stop looking.
-    let (mut misses, misses_max) = (0, 64);
     let (mut old_rest, mut new_rest) = (Vec::new(), Vec::new());
-    let (mut old, mut new) = (
-        removed.iter().copied().peekable(),
-        added.iter().copied().peekable(),
-    );
-    loop {
-        match (old.peek().copied(), new.peek().copied()) {
-            (Some(a), Some(b)) if a == b => {
-                if misses <= misses_max + pairs.both.len() && old_key.same(a, new_key, b) {
-                    pairs.both.push((a, b));
-                } else {
-                    misses += 1;
-                    old_rest.push(a);
-                    new_rest.push(b);
-                }
-                old.next();
-                new.next();
-            }
-            (Some(a), b) if b.is_none_or(|b| a < b) => {
-                old_rest.push(a);
-                old.next();
-            }
-            (_, Some(b)) => {
-                new_rest.push(b);
-                new.next();
-            }
-            _ => break,
-        }
+    for block in blocks {
+        pairs.both.extend(block.both);
+        old_rest.extend(block.removed);
+        new_rest.extend(block.added);
     }
     let partners = partners(old_key, new_key, &old_rest, &new_rest);
     let mut taken = vec![false; old_rest.len()];
@@ -84,6 +73,46 @@ pub(crate) fn by_key(
         pairs.both.sort_unstable_by_key(|&(_, new)| new);
     }
     pairs
+}
+
+/// Pairs what has the same key at the same ordinal. States that were made alike have most of their records so; where hardly
+/// any is, we stop looking.
+fn at_equal_ordinals(
+    old_key: &BoundKey,
+    new_key: &BoundKey,
+    removed: &[Ordinal],
+    added: &[Ordinal],
+) -> Pairs {
+    let mut pairs = Pairs::default();
+    let (mut misses, misses_max) = (0, 64);
+    let (mut old, mut new) = (
+        removed.iter().copied().peekable(),
+        added.iter().copied().peekable(),
+    );
+    loop {
+        match (old.peek().copied(), new.peek().copied()) {
+            (Some(a), Some(b)) if a == b => {
+                if misses <= misses_max + pairs.both.len() && old_key.same(a, new_key, b) {
+                    pairs.both.push((a, b));
+                } else {
+                    misses += 1;
+                    pairs.removed.push(a);
+                    pairs.added.push(b);
+                }
+                old.next();
+                new.next();
+            }
+            (Some(a), b) if b.is_none_or(|b| a < b) => {
+                pairs.removed.push(a);
+                old.next();
+            }
+            (_, Some(b)) => {
+                pairs.added.push(b);
+                new.next();
+            }
+            _ => return pairs,
+        }
+    }
 }
 
 /// A record by its hash, with its position in the list that it comes from.

@@ -103,6 +103,12 @@ impl TypePair<'_> {
             .then_some(true)
     }
 
+    /// Whether two records are likely to be compared more than once.
+    #[inline]
+    pub(super) fn is_met_again(&self) -> bool {
+        !self.partners.is_empty()
+    }
+
     /// Two records are equal.
     #[inline]
     pub(super) fn remember(&self, old: Ordinal, new: Ordinal) {
@@ -172,7 +178,8 @@ impl<'s> Plan<'s> {
                     }),
                     partners: match hashed {
                         Some(_) => Vec::new(),
-                        None => partners(&sides.before, name, pairs),
+                        // Within a chain nothing is looked at that did not change.
+                        None => partners(&sides.before, name, pairs, changes.is_none()),
                     },
                     hashed,
                 }
@@ -191,17 +198,25 @@ impl<'s> Plan<'s> {
 }
 
 /// Room for the partners of a type's records: of types that are small, or whose records are met more than once.
-fn partners(before: &ReadState, name: &str, pairs: usize) -> Vec<AtomicU32> {
+fn partners(before: &ReadState, name: &str, pairs: usize, all: bool) -> Vec<AtomicU32> {
     /// Partners of types with so few records are always remembered.
     const FEW: usize = 1 << 14;
     let Some(records) = before.type_state(name) else {
         return Vec::new();
     };
-    // Elements are not counted: most collections share little of what they hold.
-    let referring =
-        |of: &TypeState| of.count() * referred(of.schema()).filter(|&to| to == name).count();
-    let references: usize = before.types().map(referring).sum();
-    let met = references.min(pairs);
+    let fields = |of: &TypeState| match of.schema() {
+        Schema::Object(_) => of.count() * referred(of.schema()).filter(|&to| to == name).count(),
+        _ => 0,
+    };
+    // Members of sets and keys of maps are met as classes.
+    let elements = |of: &TypeState| match of.schema() {
+        Schema::List(schema) if schema.element_type == name => of.list_elements(),
+        _ => 0,
+    };
+    let mut met = before.types().map(fields).sum::<usize>().min(pairs);
+    if all {
+        met += before.types().map(elements).sum::<usize>();
+    }
     let room = records.last_ordinal().map_or(0, |last| last as usize + 1);
     match room <= FEW.max(met / 2) {
         true => (0..room).map(|_| AtomicU32::new(0)).collect(),

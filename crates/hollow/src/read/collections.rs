@@ -88,6 +88,18 @@ impl<'a> SetView<'a> {
         elements
     }
 
+    /// Bits of a bucket.
+    #[inline]
+    pub(crate) fn bucket_bits(&self) -> u32 {
+        self.table.page.layout.element_bits()
+    }
+
+    /// Calls `each` with the bits of every bucket; all ones are a free one.
+    #[inline]
+    pub(crate) fn each_stored(&self, each: impl FnMut(u64)) {
+        self.table.each_key(each);
+    }
+
     /// The buckets in use and their elements, ascending by bucket.
     pub fn buckets(&self) -> impl Iterator<Item = (u32, Ordinal)> + Clone + use<'a> {
         self.table.buckets().map(|(bucket, key, _)| (bucket, key))
@@ -192,21 +204,38 @@ impl<'a> Table<'a> {
         })
     }
 
-    fn append_keys(&self, keys: &mut Vec<Ordinal>) {
+    /// Calls `each` with the stored key of every bucket; all ones are a free one.
+    #[inline]
+    fn each_key(&self, mut each: impl FnMut(u64)) {
         let layout = self.page.layout;
         let width = u32::from(layout.elements[0]);
         let step = layout.element_bits() as usize;
-        let free = bits::mask(width);
-        let mut at = layout.row_bits as usize * 64 + self.start as usize * step;
+        let (mut at, count) = (
+            layout.row_bits as usize * 64 + self.start as usize * step,
+            self.count as usize,
+        );
+        // Sets of few things, such as countries, have buckets of a byte.
+        if (width, step) == (8, 8) {
+            let bytes: &[u8] = bytemuck::cast_slice(self.page.words);
+            let bytes = bytes.get(at / 8..at / 8 + count).unwrap_or_default();
+            bytes.iter().for_each(|&key| each(u64::from(key)));
+            return;
+        }
+        for _ in 0..count {
+            each(bits::get(self.page.words, at, width));
+            at += step;
+        }
+    }
+
+    fn append_keys(&self, keys: &mut Vec<Ordinal>) {
+        let free = bits::mask(u32::from(self.page.layout.elements[0]));
         // Which buckets are free nobody can guess, so each is written, and the next goes over a free one.
         let mut length = keys.len();
         keys.resize(length + self.count as usize, 0);
-        for _ in 0..self.count {
-            let key = bits::get(self.page.words, at, width);
+        self.each_key(|key| {
             keys[length] = key as Ordinal;
             length += usize::from(key != free);
-            at += step;
-        }
+        });
         keys.truncate(length);
     }
 

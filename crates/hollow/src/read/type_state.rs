@@ -3,9 +3,9 @@
 use super::changed::{self, Changed};
 use super::collections::{ListView, MapView, SetView};
 use super::directory::Directory;
-use super::layout::{LayoutTable, Shape};
+use super::layout::{END, Layout, LayoutTable, Shape};
 use super::object::ObjectView;
-use super::page::{PAGE_ROWS, PageView, rows};
+use super::page::{PAGE_ROWS, Page, PageView, rows};
 use super::{Ordinal, checksum, serialize};
 use crate::schema::Schema;
 use std::fmt;
@@ -101,6 +101,18 @@ impl TypeState {
         })
     }
 
+    /// The ordinals of all records, ascending, in a list: faster than collecting [`ordinals`](Self::ordinals).
+    pub(crate) fn all_ordinals(&self) -> Vec<Ordinal> {
+        let mut all = Vec::with_capacity(self.count);
+        for (first, populated) in self.populated_words() {
+            match populated {
+                u64::MAX => all.extend(first..first + PAGE_ROWS),
+                _ => all.extend(rows(populated).map(|row| first + row)),
+            }
+        }
+        all
+    }
+
     /// The populated ordinals 64 by 64: the number of the first, and a bit for each, ascending and without empty words.
     pub fn populated_words(&self) -> impl Iterator<Item = (Ordinal, u64)> + '_ {
         self.pages
@@ -168,6 +180,21 @@ impl TypeState {
     /// populated ordinal of both counts as changed.
     pub fn changed_ordinals(&self, before: &TypeState) -> Changed {
         changed::between(before, self)
+    }
+
+    /// The widths that buckets of a SET type have, in one page or another; some more than once.
+    pub(crate) fn bucket_widths(&self) -> impl Iterator<Item = u32> + '_ {
+        let layouts = (0..self.layouts.len() as u32).map(|id| self.layouts.get(id));
+        layouts.map(Layout::element_bits)
+    }
+
+    /// How many elements the pages of a LIST type have, those of lists that were removed since a page was made included.
+    pub(crate) fn list_elements(&self) -> usize {
+        let elements = |page: &Page| {
+            let page = page.with(self.layouts.get(page.layout));
+            page.variable_total(Some(END), false)
+        };
+        self.pages.pages().map(|(_, page)| elements(page)).sum()
     }
 
     /// Whether any storage belongs to `other` too, as in states of one chain.

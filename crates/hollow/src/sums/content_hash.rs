@@ -5,6 +5,7 @@
 //! types, where every hash below is in an array already ([`ContentHashes::prepare`]), and top-down with a memory, so that
 //! what many changed records share (a set of countries) is hashed once.
 
+use super::members::MemberHashes;
 use crate::Ordinal;
 use crate::content::{RecordView, record};
 use crate::error::{Error, Result};
@@ -42,6 +43,8 @@ struct HashedType<'s> {
     dense: Option<Arc<Vec<u128>>>,
     /// Hashes of some records by ordinal, from another time; 0 where none is remembered.
     remembered: &'s [u128],
+    /// SET: the hashes of the elements, where they were prepared.
+    members: Option<Arc<MemberHashes>>,
 }
 
 impl HashedType<'_> {
@@ -153,6 +156,7 @@ impl<'s> ContentHashes<'s> {
                 },
                 dense: None,
                 remembered: &[],
+                members: None,
             })
             .collect();
         Self {
@@ -213,6 +217,7 @@ impl<'s> ContentHashes<'s> {
         }
         for index in dependency_order(&schemas) {
             if wanted[index] && self.is_ready(index) {
+                self.prepare_members(index);
                 let dense = self.all_of(index);
                 self.types[index].dense = Some(Arc::new(dense));
             }
@@ -230,6 +235,18 @@ impl<'s> ContentHashes<'s> {
             .iter()
             .flatten()
             .all(|&child| self.types[child].dense.is_some())
+    }
+
+    /// For the sets of a type whose elements are prepared.
+    fn prepare_members(&mut self, index: usize) {
+        let hashed = &self.types[index];
+        if let (Schema::Set(_), &[Some(element)]) = (hashed.state.schema(), &hashed.children[..])
+            && let Some(hashes) = &self.types[element].dense
+        {
+            let widths = hashed.state.bucket_widths();
+            let members = MemberHashes::new(hashes, u128::from(DANGLING), widths);
+            self.types[index].members = Some(Arc::new(members));
+        }
     }
 
     fn all_of(&self, index: usize) -> Vec<u128> {
@@ -264,6 +281,7 @@ impl<'s> ContentHashes<'s> {
             }
             return Ok(sum);
         }
+        self.prepare_members(index);
         let this = &*self;
         let words: Vec<(Ordinal, u64)> = state.populated_words().collect();
         let sum_of_words = |words: &[(Ordinal, u64)]| {
@@ -383,14 +401,9 @@ fn hash_record(
                         let hash = child(buffers, position, ordinal as Ordinal)?;
                         put_child(buffers, hash);
                     }
-                    Raw::Fixed(value) => {
-                        buffers.bytes.push(FIXED);
-                        buffers.bytes.extend_from_slice(&value.to_le_bytes());
-                    }
+                    Raw::Fixed(value) => put_number(buffers, FIXED, value),
                     Raw::Variable(bytes) => {
-                        buffers.bytes.push(VARIABLE);
-                        let length = (bytes.len() as u64).to_le_bytes();
-                        buffers.bytes.extend_from_slice(&length);
+                        put_number(buffers, VARIABLE, bytes.len() as u64);
                         buffers.bytes.extend_from_slice(bytes);
                     }
                 }
@@ -405,15 +418,20 @@ fn hash_record(
             (view.len(), 0)
         }
         RecordView::Set(view) => {
-            let mut sum = 0u128;
-            let first = buffers.members.len();
-            view.append_to(&mut buffers.members);
-            for at in first..buffers.members.len() {
-                let hash = child(buffers, 0, buffers.members[at])?;
-                sum = sum.wrapping_add(hash.unwrap_or(u128::from(DANGLING)));
+            let members = hashed.members.as_ref();
+            if let Some(sum) = members.and_then(|members| members.sum(&view)) {
+                (view.len(), sum)
+            } else {
+                let mut sum = 0u128;
+                let first = buffers.members.len();
+                view.append_to(&mut buffers.members);
+                for at in first..buffers.members.len() {
+                    let hash = child(buffers, 0, buffers.members[at])?;
+                    sum = sum.wrapping_add(hash.unwrap_or(u128::from(DANGLING)));
+                }
+                buffers.members.truncate(first);
+                (view.len(), sum)
             }
-            buffers.members.truncate(first);
-            (view.len(), sum)
         }
         RecordView::Map(view) => {
             let mut sum = 0u128;
@@ -429,20 +447,31 @@ fn hash_record(
         }
     };
     let buffer = &mut buffers.bytes;
-    buffer.extend_from_slice(&(size as u64).to_le_bytes());
-    buffer.extend_from_slice(&sum.to_le_bytes());
+    let mut end = [0; 24];
+    end[..8].copy_from_slice(&(size as u64).to_le_bytes());
+    end[8..].copy_from_slice(&sum.to_le_bytes());
+    buffer.extend_from_slice(&end);
     let hash = xxh3_128(&buffer[start..]);
     buffer.truncate(start);
     Ok(Some(hash))
 }
 
+/// A mark and what follows it in one step, for the room in a buffer is looked at in each.
+#[inline]
+fn put_number(buffers: &mut Buffers, mark: u8, value: u64) {
+    let mut bytes = [mark; 9];
+    bytes[1..].copy_from_slice(&value.to_le_bytes());
+    buffers.bytes.extend_from_slice(&bytes);
+}
+
+#[inline]
 fn put_child(buffers: &mut Buffers, child: Hash) {
-    let buffer = &mut buffers.bytes;
     match child {
         Some(hash) => {
-            buffer.push(CHILD);
-            buffer.extend_from_slice(&hash.to_le_bytes());
+            let mut bytes = [CHILD; 17];
+            bytes[1..].copy_from_slice(&hash.to_le_bytes());
+            buffers.bytes.extend_from_slice(&bytes);
         }
-        None => buffer.push(DANGLING),
+        None => buffers.bytes.push(DANGLING),
     }
 }

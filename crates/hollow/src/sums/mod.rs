@@ -11,6 +11,7 @@
 mod chain;
 mod content_hash;
 mod digest;
+mod members;
 
 pub use chain::{ChainSum, TypeSum};
 pub(crate) use content_hash::{ContentHashes, MAX_DEPTH};
