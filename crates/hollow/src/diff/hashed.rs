@@ -1,8 +1,9 @@
-//! Sets and maps across chains, compared by the hashes of their content.
+//! Sets and maps across chains, and records that lists share, compared by the hashes of their content.
 //!
 //! Two sets share no order, so comparing them costs a look at every member of both; and a set that many records share, or
 //! that is compared with several until one is equal, is looked at again and again. Hashing each once, on all cores, costs as
-//! much as comparing it once, and then any two are compared by their hashes.
+//! much as comparing it once, and then any two are compared by their hashes. The same goes for records that are elements of
+//! several lists and refer to nothing but such sets.
 
 use super::plan::Sides;
 use crate::Ordinal;

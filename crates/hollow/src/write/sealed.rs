@@ -117,12 +117,6 @@ impl Sealed {
         self.0.sums.state
     }
 
-    /// The chain sum of the state before: what a reader of the reverse delta must come to.
-    #[must_use]
-    pub fn chain_sum_before(&self) -> Option<ChainSum> {
-        self.0.before.as_ref().map(|before| before.chain_sum)
-    }
-
     /// Whether a reader of the delta has come to the chain sum that it must, with this state and these changes.
     #[must_use]
     pub fn is_led_to(&self, after: &ReadState, changes: &Changes) -> bool {
