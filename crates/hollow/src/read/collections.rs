@@ -242,21 +242,14 @@ impl<'a> Table<'a> {
     /// The keys, ascending, without sorting: as bits, if these are few. `None` too where a key stands there twice, as some of
     /// Java's sets have them.
     fn keys_by_bits(&self) -> Option<Vec<Ordinal>> {
-        let layout = self.page.layout;
-        let width = u32::from(layout.elements[0]);
+        let width = u32::from(self.page.layout.elements[0]);
         if width > BITS_WIDTH || self.size < 8 {
             return None;
         }
-        let step = layout.element_bits() as usize;
         let free = bits::mask(width);
-        let mut at = layout.row_bits as usize * 64 + self.start as usize * step;
         let mut words = [0_u64; (1 << BITS_WIDTH) / 64];
-        for _ in 0..self.count {
-            let key = bits::get(self.page.words, at, width);
-            // Which buckets are free nobody can guess.
-            words[key as usize / 64] |= u64::from(key != free) << (key % 64);
-            at += step;
-        }
+        // Which buckets are free nobody can guess.
+        self.each_key(|key| words[key as usize / 64] |= u64::from(key != free) << (key % 64));
         let words = &words[..(free as usize / 64) + 1];
         let count: u32 = words.iter().map(|word| word.count_ones()).sum();
         if count != self.size {

@@ -101,9 +101,7 @@ impl Memory {
             Self::Scattered(hashes) => drop(hashes.insert(ordinal, hash)),
         }
     }
-}
 
-impl Memory {
     fn into_met(self) -> Vec<(Ordinal, u128)> {
         match self {
             Self::Listed(hashes) => (0..).zip(hashes).filter(|(_, hash)| *hash != 0).collect(),

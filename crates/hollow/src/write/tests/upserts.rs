@@ -58,17 +58,22 @@ fn writer() -> (WriteState, TypeId) {
     (writer, ty)
 }
 
+/// Serialized records by id and value.
+fn records(writer: &WriteState, ty: TypeId) -> impl FnMut(i64, i64) -> Vec<u8> + use<> {
+    let mut record = ObjectRecord::new(writer.schema(ty).as_object().unwrap());
+    move |id, value| {
+        record.reset();
+        record.set_long(0, id);
+        record.set_long(1, value);
+        record.bytes().to_vec()
+    }
+}
+
 proptest! {
     #[test]
     fn hints_change_nothing(steps in proptest::collection::vec(step(), 1..120)) {
         let ((mut hinted, ty), (mut plain, _)) = (writer(), writer());
-        let mut record = ObjectRecord::new(plain.schema(ty).as_object().unwrap());
-        let mut record_of = |id, value| {
-            record.reset();
-            record.set_long(0, id);
-            record.set_long(1, value);
-            record.bytes().to_vec()
-        };
+        let mut record_of = records(&plain, ty);
         let mut tag = 0x5a00_0001_0000_0001;
         for step in steps {
             match step {
@@ -118,13 +123,7 @@ proptest! {
 #[test]
 fn a_large_batch_is_one_upsert_after_the_other() {
     let ((mut batched, ty), (mut plain, _)) = (writer(), writer());
-    let mut record = ObjectRecord::new(plain.schema(ty).as_object().unwrap());
-    let mut record_of = |id, value| {
-        record.reset();
-        record.set_long(0, id);
-        record.set_long(1, value);
-        record.bytes().to_vec()
-    };
+    let mut record_of = records(&plain, ty);
     let ids = 30_000;
     for round in 0..3 {
         let (mut batch, mut committed) = (RecordBatch::new(), Vec::new());
