@@ -294,12 +294,13 @@ impl Publisher {
             return Ok(());
         };
         let info = self.source.version(head)?;
+        let finishing = self.finishing();
         if info.announced_at_ms.is_none() {
             tracing::info!(dataset = %self.source.dataset, version = %head, "finish a version that was accepted only");
-            self.finishing().promote(&info, &[])?;
-            self.finishing().announce(&info, BTreeMap::new(), now_ms)?;
+            finishing.promote(&info, &[])?;
+            finishing.announce(&info, BTreeMap::new(), now_ms)?;
         }
-        self.finishing().project()
+        finishing.project()
     }
 
     /// Takes over the newest accepted version, unless the writer holds it already.

@@ -404,17 +404,21 @@ fn a_total_cycle_states_everything() {
     assert_eq!(ids, [2, 4]);
 }
 
+/// Every version has a snapshot, in the background, unless one is being written or rests.
+fn background(snapshot_rest: u32) -> PublisherOptions {
+    PublisherOptions {
+        snapshots: Snapshots::Background,
+        snapshot_every: 1,
+        snapshot_rest,
+        ..options(None)
+    }
+}
+
 #[test]
 fn snapshots_in_the_background_are_whole() {
     let dir = tempdir();
     let world = World::open(dir.path());
-    let background = PublisherOptions {
-        snapshots: Snapshots::Background,
-        snapshot_every: 1,
-        snapshot_rest: 0,
-        ..options(None)
-    };
-    let mut publisher = world.publisher_with(background).unwrap();
+    let mut publisher = world.publisher_with(background(0)).unwrap();
     for end in 1..=12 {
         run(&mut publisher, SEED, 5, end * 5).unwrap();
         // In most cycles one is still being written, and that version has none; before the last we wait.
@@ -437,13 +441,7 @@ fn snapshots_in_the_background_are_whole() {
 fn the_next_snapshot_in_the_background_waits_as_long_as_it_is_told_to() {
     let dir = tempdir();
     let world = World::open(dir.path());
-    let background = PublisherOptions {
-        snapshots: Snapshots::Background,
-        snapshot_every: 1,
-        snapshot_rest: u32::MAX,
-        ..options(None)
-    };
-    let mut publisher = world.publisher_with(background).unwrap();
+    let mut publisher = world.publisher_with(background(u32::MAX)).unwrap();
     let mut versions = Vec::new();
     for end in 1..=8 {
         run(&mut publisher, SEED, 5, end * 5).unwrap();
@@ -522,15 +520,10 @@ fn a_snapshot_that_stands_still_holds_no_cycle_up() {
         let_go: Mutex::default(),
         gave_up: AtomicBool::new(false),
     });
-    let background = PublisherOptions {
-        snapshots: Snapshots::Background,
-        snapshot_every: 1,
-        ..options(None)
-    };
     let store: Arc<dyn BlobStore> = held.clone();
     let registry = world.registry();
     let mut publisher =
-        Publisher::open(name(), store, registry, schemas(), background, START_MS).unwrap();
+        Publisher::open(name(), store, registry, schemas(), background(9), START_MS).unwrap();
     run(&mut publisher, SEED, 5, 5).unwrap();
 
     let (let_go, waits) = std::sync::mpsc::channel();
