@@ -342,7 +342,8 @@ fn roots(random: &mut Random, schemas: &mut Vec<Schema>) {
 /// Adds items to one cycle, each of them once.
 struct Adder<'a> {
     schemas: &'a [Schema],
-    ordinals: HashMap<*const Item, Ordinal>,
+    /// The items are kept, so that no later one gets the address of a dropped one, and with it that one's ordinal.
+    ordinals: HashMap<*const Item, (Rc<Item>, Ordinal)>,
 }
 
 impl<'a> Adder<'a> {
@@ -354,8 +355,8 @@ impl<'a> Adder<'a> {
     }
 
     fn add(&mut self, item: &Rc<Item>, state: &mut WriteState) -> Result<Ordinal> {
-        if let Some(&ordinal) = self.ordinals.get(&Rc::as_ptr(item)) {
-            return Ok(ordinal);
+        if let Some((_, ordinal)) = self.ordinals.get(&Rc::as_ptr(item)) {
+            return Ok(*ordinal);
         }
         let record = self.record(item, state)?;
         let name = self.schemas[item.type_index].name();
@@ -363,7 +364,8 @@ impl<'a> Adder<'a> {
             .type_id(name)
             .unwrap_or_else(|| panic!("the state has no type {name}"));
         let ordinal = state.add(type_id, &record)?;
-        self.ordinals.insert(Rc::as_ptr(item), ordinal);
+        self.ordinals
+            .insert(Rc::as_ptr(item), (Rc::clone(item), ordinal));
         Ok(ordinal)
     }
 
