@@ -41,6 +41,8 @@ impl ClientContext for Context {
         match level {
             // It warns of a consumer's property on a producer, where one table of properties serves both.
             _ if facility == "CONFWARN" => tracing::debug!(facility, "librdkafka: {message}"),
+            // What a consumer's client can't do: it tries again, and where nothing comes of that, the call says so that waits.
+            _ if facility == "ERROR" => tracing::debug!(facility, "librdkafka: {message}"),
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
             | RDKafkaLogLevel::Critical

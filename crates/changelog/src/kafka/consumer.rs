@@ -12,6 +12,7 @@
 //! there is nothing between.
 
 use super::cluster::{Cluster, Context, is_unknown, native};
+use super::fetched::{Feed, Fetched};
 use crate::Consumer;
 use crate::batch::Batch;
 use crate::error::{Error, Refusal, Result, kafka_code};
@@ -19,9 +20,7 @@ use crate::types::{PollLimit, Position, TopicInfo};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,7 +37,7 @@ pub(super) struct KafkaConsumer {
     reading: Vec<Reading>,
     /// Fetches on from where `reading` stands. Made by the first poll, and anew after an error, so that nothing that was
     /// fetched for a poll that failed is ever met again.
-    client: Option<BaseConsumer<Context>>,
+    feed: Option<Feed>,
 }
 
 /// What is known of a partition that is being read.
@@ -76,22 +75,21 @@ impl KafkaConsumer {
             info,
             positions,
             reading,
-            client: None,
+            feed: None,
         }
     }
 
     /// A client that fetches from where `reading` stands.
-    fn start(&self) -> Result<BaseConsumer<Context>> {
-        let failed = |error| Error::kafka("read topic", &self.info.name, error);
-        let client = BaseConsumer::from_config_and_context(
-            &self.cluster.options.consumer(),
-            Context::default(),
-        )
-        .map_err(failed)?;
-        client
-            .assign(&self.list(|_| true).map_err(failed)?)
-            .map_err(failed)?;
-        Ok(client)
+    fn start(&self) -> Result<Feed> {
+        let feed = || {
+            let feed = Feed::new(BaseConsumer::from_config_and_context(
+                &self.cluster.options.consumer(),
+                Context::default(),
+            )?)?;
+            feed.client().assign(&self.list(|_| true)?)?;
+            Ok(feed)
+        };
+        feed().map_err(|error| Error::kafka("read topic", &self.info.name, error))
     }
 
     /// Where the partitions that are `wanted` are read on.
@@ -128,8 +126,8 @@ impl KafkaConsumer {
     /// Takes what has been fetched. Where nothing has, waits until records come, all partitions come to an end, or `until`.
     fn take(&mut self, batch: &mut Batch, limit: PollLimit, until: Instant) -> Result<()> {
         let (records, bytes) = (limit.records.max(1), limit.bytes.max(1));
-        let client = match self.client.take() {
-            Some(client) => client,
+        let mut feed = match self.feed.take() {
+            Some(feed) => feed,
             None => self.start()?,
         };
         let mut restart = false;
@@ -138,11 +136,12 @@ impl KafkaConsumer {
                 true => until.saturating_duration_since(Instant::now()),
                 false => Duration::ZERO,
             };
-            match client.poll(wait.min(STEP)) {
+            match feed.poll(wait.min(STEP)) {
                 Some(Ok(message)) => push(&mut self.reading, batch, &message)?,
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     self.end_reached(partition);
-                    if batch.is_empty() && self.reading.iter().all(|reading| reading.at_end) {
+                    let all_at_end = self.reading.iter().all(|reading| reading.at_end);
+                    if batch.is_empty() && all_at_end && feed.is_drained() {
                         break;
                     }
                 }
@@ -152,7 +151,7 @@ impl KafkaConsumer {
             }
         }
         if !restart {
-            self.client = Some(client);
+            self.feed = Some(feed);
         }
         Ok(())
     }
@@ -208,12 +207,14 @@ impl KafkaConsumer {
                 reading.proof = Some(end);
             }
         }
-        let Some(client) = &self.client else {
+        let Some(feed) = &self.feed else {
             return Ok(());
         };
+        // What was taken before the seek says nothing of what comes after it; there is something only where a poll is full.
+        debug_assert!(feed.is_drained());
         let sought = self
             .list(|reading| reading.proof.is_some_and(|end| reading.next < end))
-            .and_then(|list| client.seek_partitions(list, Duration::from_secs(1)))
+            .and_then(|list| feed.client().seek_partitions(list, Duration::from_secs(1)))
             .and_then(|list| {
                 list.elements()
                     .iter()
@@ -222,7 +223,7 @@ impl KafkaConsumer {
         if let Err(error) = sought {
             // No leader, most often. What comes after half a seek can't be trusted.
             tracing::debug!(topic = self.info.name, %error, "begin to fetch anew");
-            self.client = None;
+            self.feed = None;
         }
         Ok(())
     }
@@ -265,7 +266,7 @@ impl KafkaConsumer {
 }
 
 /// Appends a message to the batch, unless it lies before what was taken already.
-fn push(reading: &mut [Reading], batch: &mut Batch, message: &BorrowedMessage<'_>) -> Result<()> {
+fn push(reading: &mut [Reading], batch: &mut Batch, message: &Fetched<'_>) -> Result<()> {
     let partition = message.partition();
     // Partitions are read in their order, nearly always all of them.
     let guess = usize::try_from(partition).unwrap_or(usize::MAX);
@@ -285,23 +286,21 @@ fn push(reading: &mut [Reading], batch: &mut Batch, message: &BorrowedMessage<'_
     batch.push_parts(
         reading.partition,
         offset,
-        message.timestamp().to_millis().unwrap_or(-1),
+        message.timestamp_ms().unwrap_or(-1),
         message.key(),
-        message.payload(),
-        message.headers().into_iter().flat_map(headers),
+        message.value(),
+        headers(message),
     )?;
     reading.next = offset + 1;
     reading.at_end = false;
     Ok(())
 }
 
-/// The headers whose names are text of a length that a batch can hold. Kafka's headers have such names; a client that
-/// writes others would make rdkafka panic.
-fn headers(headers: &BorrowedHeaders) -> impl Iterator<Item = (&str, &[u8])> {
-    (0..headers.count()).filter_map(move |at| {
-        let header = catch_unwind(AssertUnwindSafe(|| headers.try_get(at))).ok()??;
-        let fits = u16::try_from(header.key.len()).is_ok();
-        fits.then(|| (header.key, header.value.unwrap_or_default()))
+/// The headers whose names are text of a length that a batch can hold, as those of Kafka's clients are.
+fn headers<'a>(message: &'a Fetched<'_>) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    message.headers().filter_map(|(name, value)| {
+        let name = name.filter(|name| u16::try_from(name.len()).is_ok())?;
+        Some((name, value))
     })
 }
 
@@ -345,7 +344,7 @@ impl Consumer for KafkaConsumer {
             Err(error) => {
                 // Nothing was handed out, so the next poll begins where this one did.
                 batch.clear();
-                self.client = None;
+                self.feed = None;
                 for (position, reading) in self.positions.iter().zip(&mut self.reading) {
                     reading.next = position.offset;
                     reading.at_end = false;

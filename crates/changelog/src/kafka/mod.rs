@@ -9,7 +9,9 @@
 mod admin;
 mod cluster;
 mod consumer;
+mod fetched;
 mod options;
+mod owned;
 mod producer;
 mod topic_id;
 

@@ -1,19 +1,19 @@
 //! The id and partition count of topics, by librdkafka's `DescribeTopics`, which rdkafka does not wrap.
 //!
-//! This is the only unsafe code of the crate; `docs/decisions/topic-ids-by-ffi.md` says why it is here. It makes one
-//! request, waits for the answer, copies what it needs and frees everything before it returns.
+//! `docs/decisions/topic-ids-by-ffi.md` says why there is unsafe code here. It makes one request, waits for the answer, copies
+//! what it needs and frees everything before it returns.
 #![allow(
     unsafe_code,
     reason = "a request that rdkafka has no safe call for; each block says why it is sound"
 )]
 
+use super::owned::Owned;
 use crate::types::TopicId;
 use rdkafka::ClientContext;
 use rdkafka::bindings as sys;
 use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use std::ffi::{CStr, CString, c_char};
-use std::ptr::NonNull;
 use std::time::Duration;
 
 /// A topic as the brokers describe it.
@@ -22,36 +22,6 @@ pub(super) struct Described {
     pub(super) name: String,
     pub(super) id: TopicId,
     pub(super) partitions: u32,
-}
-
-/// A native object, freed when it is dropped.
-struct Owned<T> {
-    ptr: NonNull<T>,
-    free: unsafe extern "C" fn(*mut T),
-}
-
-impl<T> Owned<T> {
-    /// # Safety
-    /// `ptr` is null or points to an object that is ours to free with `free`, once.
-    unsafe fn new(ptr: *mut T, free: unsafe extern "C" fn(*mut T)) -> KafkaResult<Self> {
-        match NonNull::new(ptr) {
-            Some(ptr) => Ok(Self { ptr, free }),
-            None => Err(KafkaError::AdminOpCreation(
-                "librdkafka returned no object".to_owned(),
-            )),
-        }
-    }
-
-    fn as_ptr(&self) -> *mut T {
-        self.ptr.as_ptr()
-    }
-}
-
-impl<T> Drop for Owned<T> {
-    fn drop(&mut self) {
-        // SAFETY: by the contract of `new` the object is ours, `free` is its destructor, and nobody else calls it.
-        unsafe { (self.free)(self.ptr.as_ptr()) }
-    }
 }
 
 /// Describes the topics of these names, in this order; `None` for one that is not there. Waits up to `timeout`.
