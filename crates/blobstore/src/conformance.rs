@@ -151,7 +151,24 @@ fn create_from_names_a_content_twice(store: &dyn BlobStore, prefix: &str) -> Res
         Some(&b"one"[..]),
         "the source may go"
     );
+    let (source, key) = (
+        format!("{prefix}/large+50%2F&=?"),
+        format!("{prefix}/large"),
+    );
+    store.put(&source, &large())?;
+    assert_eq!(store.create_from(&key, &source)?, Created::Created);
+    assert_eq!(store.create_from(&key, &source)?, Created::Exists);
+    store.delete(&source)?;
+    assert!(
+        content(store, &key)?.as_ref() == Some(&large()),
+        "content of a large blob under its second name"
+    );
     Ok(())
+}
+
+/// A blob that S3 takes in parts.
+fn large() -> Vec<u8> {
+    (0..6 << 20).map(|at: u32| (at % 253) as u8).collect()
 }
 
 fn the_background_is_the_same_store(store: &dyn BlobStore, prefix: &str) -> Result<()> {
@@ -159,7 +176,7 @@ fn the_background_is_the_same_store(store: &dyn BlobStore, prefix: &str) -> Resu
         return Ok(());
     };
     let key = |name: &str| format!("{prefix}/{name}");
-    let large: Vec<u8> = (0..6 << 20).map(|at: u32| (at % 253) as u8).collect();
+    let large = large();
     background.put_all(&[(key("large"), large.clone()), (key("small"), vec![7])])?;
     assert!(
         content(store, &key("large"))?.as_ref() == Some(&large),

@@ -69,6 +69,14 @@ impl Attempt {
             text: text.into(),
         }
     }
+
+    /// An attempt to copy: it is the source of which a condition did not hold, so what was to be copied is not there any more.
+    pub(super) fn of_source(mut self) -> Self {
+        if self.kind == Kind::Refused {
+            self.kind = Kind::Absent;
+        }
+        self
+    }
 }
 
 /// Sends until an attempt succeeds, fails for good, or the budget is spent.
@@ -141,10 +149,11 @@ where
                 Kind::Passing
             }
             (_, Some(408 | 425 | 429), _) => Kind::Passing,
-            (_, Some(300..=499), _) => Kind::Lasting,
+            // 501: the server does not know the request.
+            (_, Some(300..=499 | 501), _) => Kind::Lasting,
             _ => Kind::Passing,
         };
-        let answered = matches!(status, Some(300..=499));
+        let answered = matches!(status, Some(300..=499 | 501));
         Self {
             kind,
             maybe_done: !answered && kind == Kind::Passing,

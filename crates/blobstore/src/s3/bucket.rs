@@ -1,8 +1,10 @@
 //! Reading, listing and deleting.
 
+use std::collections::HashMap;
+use std::time::Instant;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::S3Options;
@@ -21,6 +23,8 @@ const READS_MAX: usize = 5;
 pub(super) struct Bucket {
     pub(super) client: Client,
     pub(super) options: S3Options,
+    /// How many times as long as each part took nothing is asked after it.
+    pub(super) rest: u32,
 }
 
 /// What an object's head says.
@@ -29,12 +33,14 @@ pub(super) struct Head {
     pub(super) etag: Etag,
     /// Which write made it, if it was one of ours.
     pub(super) write: Option<String>,
+    /// The hash of its content, if the write was ours.
+    pub(super) hash: Option<String>,
 }
 
 /// The first answer to a read: the blob, or what is needed to read it in parts.
 enum Read {
     Whole(Blob),
-    Large { head: Head, hash: Option<String> },
+    Large(Head),
 }
 
 impl Bucket {
@@ -46,18 +52,28 @@ impl Bucket {
         }
     }
 
+    /// One of many requests for a blob, and the pause after it that leaves the server to others.
+    pub(super) async fn at_leisure<T>(&self, request: impl Future<Output = T>) -> T {
+        let started = Instant::now();
+        let answer = request.await;
+        if self.rest > 0 {
+            tokio::time::sleep(started.elapsed() * self.rest).await;
+        }
+        answer
+    }
+
     pub(super) async fn get(&self, key: &str) -> crate::Result<Option<Blob>> {
         let failed = |failure: Failure| self.error("read", key, failure);
         for _ in 0..READS_MAX {
             let first = persist(&self.options, || self.read_first(key)).await;
-            let (head, hash) = match first {
+            let head = match first {
                 Ok(Read::Whole(blob)) => return Ok(Some(blob)),
-                Ok(Read::Large { head, hash }) => (head, hash),
+                Ok(Read::Large(head)) => head,
                 Err(failure) if failure.kind == Kind::Absent => return Ok(None),
                 Err(failure) => return Err(failed(failure)),
             };
             match self.read_parts(key, &head).await {
-                Ok(bytes) if is_damaged(&bytes, hash.as_ref()) => {
+                Ok(bytes) if is_damaged(&bytes, head.hash.as_ref()) => {
                     tracing::warn!(key, "content read in parts does not match its hash");
                 }
                 Ok(bytes) => {
@@ -80,14 +96,14 @@ impl Bucket {
         let answer = request.key(self.object_key(key)).send().await?;
         let size = length(answer.content_length)?;
         let etag = etag(answer.e_tag.clone())?;
-        let hash = hash_of(&answer);
+        let hash = entry(answer.metadata.as_ref(), CONTENT_METADATA);
         if size > self.options.part_bytes as u64 {
-            let head = Head {
+            return Ok(Read::Large(Head {
                 size,
                 etag,
                 write: None,
-            };
-            return Ok(Read::Large { head, hash });
+                hash,
+            }));
         }
         let bytes = answer.body.collect().await?.to_vec();
         if bytes.len() as u64 != size {
@@ -104,9 +120,9 @@ impl Bucket {
         let starts = (0..head.size).step_by(self.options.part_bytes);
         let reads = starts.map(|start| {
             let end = (start + part).min(head.size);
-            persist(&self.options, move || {
+            self.at_leisure(persist(&self.options, move || {
                 self.read_range(key, &head.etag, start, end)
-            })
+            }))
         });
         let mut parts = stream::iter(reads).buffered(self.options.parallel_max);
         let mut bytes = Vec::new();
@@ -153,7 +169,8 @@ impl Bucket {
             let metadata = answer.metadata.as_ref();
             Ok(Head {
                 size: length(answer.content_length)?,
-                write: metadata.and_then(|metadata| metadata.get(WRITE_METADATA).cloned()),
+                write: entry(metadata, WRITE_METADATA),
+                hash: entry(metadata, CONTENT_METADATA),
                 etag: etag(answer.e_tag)?,
             })
         };
@@ -258,8 +275,8 @@ impl Bucket {
     }
 }
 
-fn hash_of(answer: &GetObjectOutput) -> Option<String> {
-    answer.metadata.as_ref()?.get(CONTENT_METADATA).cloned()
+fn entry(metadata: Option<&HashMap<String, String>>, name: &str) -> Option<String> {
+    metadata?.get(name).cloned()
 }
 
 fn is_damaged(bytes: &[u8], hash: Option<&String>) -> bool {

@@ -36,6 +36,8 @@ use crate::{
 
 /// Threads that the client's sockets and timers need.
 const THREADS: usize = 2;
+/// In the background a quarter of the time is spent on requests at most.
+const BACKGROUND_REST: u32 = 3;
 
 /// A [`BlobStore`] in a bucket of S3 or the like; see the [crate's page](crate) and the conformance suite.
 pub struct S3Store {
@@ -67,7 +69,11 @@ impl S3Store {
             })?;
         let client = runtime.block_on(client::client(&options));
         Ok(Self {
-            bucket: Bucket { client, options },
+            bucket: Bucket {
+                client,
+                options,
+                rest: 0,
+            },
             threads: Arc::new(Threads {
                 runtime: Some(runtime),
             }),
@@ -191,10 +197,14 @@ impl BlobStore for S3Store {
     }
 
     fn create(&self, key: &str, bytes: &[u8]) -> Result<Created> {
-        Ok(match self.write(key, bytes, Condition::Absent)? {
-            Written::Done(_) => Created::Created,
-            Written::Refused => Created::Exists,
-        })
+        self.write(key, bytes, Condition::Absent).map(created)
+    }
+
+    fn create_from(&self, key: &str, source: &str) -> Result<Created> {
+        check_key(key)?;
+        check_key(source)?;
+        self.block_on(self.bucket.create_from(key, source))
+            .map(created)
     }
 
     fn compare_and_swap(
@@ -210,7 +220,8 @@ impl BlobStore for S3Store {
         })
     }
 
-    /// One request at a time, of the smallest parts: what shares the server then waits for a small part at most.
+    /// One request at a time, of the smallest parts, with pauses: what shares the server then waits for a small part at most,
+    /// and rarely.
     fn in_background(&self) -> Option<Arc<dyn BlobStore>> {
         Some(Arc::new(Self {
             bucket: Bucket {
@@ -220,6 +231,7 @@ impl BlobStore for S3Store {
                     parallel_max: 1,
                     ..self.options().clone()
                 },
+                rest: BACKGROUND_REST,
             },
             threads: Arc::clone(&self.threads),
         }))
@@ -235,5 +247,12 @@ impl BlobStore for S3Store {
         check_key(key)?;
         self.block_on(self.bucket.delete(key))?;
         Ok(true)
+    }
+}
+
+fn created(written: Written) -> Created {
+    match written {
+        Written::Done(_) => Created::Created,
+        Written::Refused => Created::Exists,
     }
 }

@@ -6,19 +6,31 @@
 //! succeeded; another's, and a create lost to it. A swap can't tell in that case whether it never happened or was itself
 //! replaced since, and says so by an error.
 //!
-//! Nothing is visible of a blob in parts before the request that completes it, which is the one that has the condition.
+//! Nothing is visible of a blob in parts before the request that completes it, which is the one that has the condition. So a
+//! second name for a large blob is one in parts, too: ranges that the server copies, since a plain copy has no condition.
+
+use std::ops::Range;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Encryption;
 use super::attempt::{Attempt, Failure, Kind, persist, random};
-use super::bucket::{Bucket, CONTENT_METADATA, WRITE_METADATA, etag};
-use crate::Etag;
+use super::bucket::{Bucket, CONTENT_METADATA, Head, WRITE_METADATA, etag};
+use crate::{Error, Etag};
 
 /// The most parts that S3 takes.
-const PARTS_MAX: usize = 10_000;
+const PARTS_MAX: u64 = 10_000;
+
+/// What is escaped in the name of what is copied, which stands in a header.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// When a write may happen.
 #[derive(Clone, Copy)]
@@ -65,10 +77,42 @@ impl<'a> Condition<'a> {
 /// One write: what it is to leave behind.
 struct Write<'a> {
     key: &'a str,
-    bytes: &'a [u8],
+    content: Content<'a>,
     condition: Condition<'a>,
     mark: String,
     hash: String,
+}
+
+/// What is written.
+#[derive(Clone, Copy)]
+enum Content<'a> {
+    Bytes(&'a [u8]),
+    /// What the server has already, under another key.
+    Of {
+        key: &'a str,
+        head: &'a Head,
+    },
+}
+
+impl<'a> Write<'a> {
+    fn new(key: &'a str, content: Content<'a>, condition: Condition<'a>, hash: String) -> Self {
+        Self {
+            key,
+            content,
+            condition,
+            mark: format!("{:016x}{:016x}", random(), random()),
+            hash,
+        }
+    }
+}
+
+impl Content<'_> {
+    fn len(self) -> u64 {
+        match self {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Of { head, .. } => head.size,
+        }
+    }
 }
 
 impl Bucket {
@@ -78,15 +122,10 @@ impl Bucket {
         bytes: &[u8],
         condition: Condition<'_>,
     ) -> crate::Result<Written> {
-        let write = Write {
-            key,
-            bytes,
-            condition,
-            mark: format!("{:016x}{:016x}", random(), random()),
-            hash: Etag::of_content(bytes).as_str().to_owned(),
-        };
+        let hash = Etag::of_content(bytes).as_str().to_owned();
+        let write = Write::new(key, Content::Bytes(bytes), condition, hash);
         let sent = if bytes.len() <= self.options.part_bytes {
-            persist(&self.options, || self.put_whole(&write)).await
+            persist(&self.options, || self.put_whole(&write, bytes)).await
         } else {
             // Saves sending much for nothing; the last request is what decides.
             let present = match condition {
@@ -103,18 +142,57 @@ impl Bucket {
                 _ => self.put_parts(&write).await,
             }
         };
+        self.conclude(&write, sent).await
+    }
+
+    /// Gives the content of `source` a second name, if that is free. A large one is copied by the server, if it can.
+    pub(super) async fn create_from(&self, key: &str, source: &str) -> crate::Result<Written> {
+        let absent = || Error::Absent {
+            key: source.to_owned(),
+        };
+        let head = self.head(source).await?.ok_or_else(absent)?;
+        // What was written by others has no hash, and a copy would have none either.
+        if let Some(hash) = &head.hash
+            && head.size > self.options.part_bytes as u64
+        {
+            if self.head(key).await?.is_some() {
+                return Ok(Written::Refused);
+            }
+            let content = Content::Of {
+                key: source,
+                head: &head,
+            };
+            let write = Write::new(key, content, Condition::Absent, hash.clone());
+            match self.put_parts(&write).await {
+                // The server does not copy ranges, or the source was replaced meanwhile.
+                Err(failure) if matches!(failure.kind, Kind::Lasting | Kind::Absent) => {
+                    tracing::debug!(key, error = %failure, "copy within the bucket; it is read and written instead");
+                }
+                sent => return self.conclude(&write, sent).await,
+            }
+        }
+        let blob = self.get(source).await?.ok_or_else(absent)?;
+        self.write(key, &blob.bytes, Condition::Absent).await
+    }
+
+    /// What a write came to, once it is known.
+    async fn conclude(
+        &self,
+        write: &Write<'_>,
+        sent: Result<Etag, Failure>,
+    ) -> crate::Result<Written> {
         let failure = match sent {
             Ok(etag) => return Ok(Written::Done(etag)),
             Err(failure) => failure,
         };
-        let refused = condition.is_refused_by(&failure);
+        let refused = write.condition.is_refused_by(&failure);
         if refused && !failure.maybe_done {
             return Ok(Written::Refused);
         }
         if refused || (failure.kind == Kind::NoUpload && failure.maybe_done) {
-            return self.settle(&write, failure).await;
+            return self.settle(write, failure).await;
         }
-        Err(self.error("write", key, failure))
+        Err(self.error("write", write.key, failure))
     }
 
     /// Finds out whether an earlier attempt was carried out, after a later one was refused.
@@ -132,7 +210,7 @@ impl Bucket {
         }
     }
 
-    async fn put_whole(&self, write: &Write<'_>) -> Result<Etag, Attempt> {
+    async fn put_whole(&self, write: &Write<'_>, bytes: &[u8]) -> Result<Etag, Attempt> {
         let (encryption, key_id) = self.encryption();
         let answer = self
             .client
@@ -145,7 +223,7 @@ impl Bucket {
             .set_ssekms_key_id(key_id)
             .metadata(CONTENT_METADATA, &write.hash)
             .metadata(WRITE_METADATA, &write.mark)
-            .body(ByteStream::from(write.bytes.to_vec()))
+            .body(ByteStream::from(bytes.to_vec()))
             .send()
             .await?;
         etag(answer.e_tag)
@@ -181,17 +259,15 @@ impl Bucket {
     }
 
     async fn send_parts(&self, write: &Write<'_>, upload: &str) -> Result<Etag, Failure> {
-        let part_bytes = self
-            .options
-            .part_bytes
-            .max(write.bytes.len().div_ceil(PARTS_MAX));
-        let sends = (1..)
-            .zip(write.bytes.chunks(part_bytes))
-            .map(|(number, part)| {
-                persist(&self.options, move || {
-                    self.send_part(write.key, upload, number, part)
-                })
-            });
+        let len = write.content.len();
+        let part_bytes = (self.options.part_bytes as u64).max(len.div_ceil(PARTS_MAX));
+        let starts = (0..len).step_by(usize::try_from(part_bytes).unwrap_or(usize::MAX));
+        let sends = (1..).zip(starts).map(|(number, start)| {
+            let range = start..(start + part_bytes).min(len);
+            self.at_leisure(persist(&self.options, move || {
+                self.send_part(write, upload, number, range.clone())
+            }))
+        });
         let parts = stream::iter(sends)
             .buffered(self.options.parallel_max)
             .try_collect::<Vec<_>>()
@@ -218,26 +294,45 @@ impl Bucket {
 
     async fn send_part(
         &self,
-        key: &str,
+        write: &Write<'_>,
         upload: &str,
         number: i32,
-        part: &[u8],
+        range: Range<u64>,
     ) -> Result<CompletedPart, Attempt> {
-        let answer = self
-            .client
-            .upload_part()
-            .bucket(&self.options.bucket)
-            .key(self.object_key(key))
-            .upload_id(upload)
-            .part_number(number)
-            .body(ByteStream::from(part.to_vec()))
-            .send()
-            .await?;
-        Ok(CompletedPart::builder()
-            .part_number(number)
-            .set_e_tag(answer.e_tag)
-            .set_checksum_crc32(answer.checksum_crc32)
-            .build())
+        let part = CompletedPart::builder().part_number(number);
+        let (bucket, key) = (&self.options.bucket, self.object_key(write.key));
+        match write.content {
+            Content::Bytes(bytes) => {
+                let part_bytes = &bytes[range.start as usize..range.end as usize];
+                let request = self.client.upload_part().bucket(bucket).key(key);
+                let answer = request
+                    .upload_id(upload)
+                    .part_number(number)
+                    .body(ByteStream::from(part_bytes.to_vec()))
+                    .send()
+                    .await?;
+                let part = part.set_e_tag(answer.e_tag);
+                Ok(part.set_checksum_crc32(answer.checksum_crc32).build())
+            }
+            Content::Of { key: source, head } => {
+                let source = format!("{bucket}/{}", self.object_key(source));
+                let request = self.client.upload_part_copy().bucket(bucket).key(key);
+                let answer = request
+                    .upload_id(upload)
+                    .part_number(number)
+                    .copy_source(utf8_percent_encode(&source, ESCAPED).to_string())
+                    .copy_source_if_match(head.etag.as_str())
+                    .copy_source_range(format!("bytes={}-{}", range.start, range.end - 1))
+                    .send()
+                    .await;
+                let answer = answer
+                    .map_err(|error| Attempt::from(error).of_source())?
+                    .copy_part_result
+                    .ok_or_else(|| Attempt::passing("the answer has no result of the copy"))?;
+                let part = part.set_e_tag(answer.e_tag);
+                Ok(part.set_checksum_crc32(answer.checksum_crc32).build())
+            }
+        }
     }
 
     /// Frees the space of the parts. Where that fails, the bucket's lifecycle does.

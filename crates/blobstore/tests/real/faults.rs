@@ -112,6 +112,33 @@ fn faults_in_blobs_of_parts_are_not_noticed() {
     }
 }
 
+/// The server copies a large blob; where it can't, or the source was replaced, the blob is read and written.
+#[test]
+fn faults_while_a_blob_gets_a_second_name_are_not_noticed() {
+    /// Two heads, one request to begin, three ranges, one to complete.
+    const REQUESTS: usize = 7;
+    const COPY: usize = 3;
+    let large = bytes(12 << 20);
+    for server in SERVERS {
+        let (proxy, store) = behind(server, "copies");
+        store.put("source", &large).unwrap();
+        let passing = [Fault::Status(503), Fault::LoseAnswer, Fault::CutRequest];
+        let passing = passing.map(|fault| (fault, 0..REQUESTS));
+        let lasting = [Fault::Status(501), Fault::Status(412)].map(|fault| (fault, COPY..COPY + 3));
+        for (fault, requests) in passing.into_iter().chain(lasting) {
+            for at in requests {
+                let key = format!("{fault:?}/{at}");
+                proxy.next((0..=at).map(|request| if request == at { fault } else { Fault::None }));
+                let created = store.create_from(&key, "source").unwrap();
+                assert_eq!(created, Created::Created, "{key}");
+                assert!(content(&store, &key).unwrap() == large, "{key}");
+                let again = store.create_from(&key, "source").unwrap();
+                assert_eq!(again, Created::Exists, "{key}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_lost_answer_is_never_taken_for_success_or_conflict() {
     for server in SERVERS {
