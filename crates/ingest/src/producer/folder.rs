@@ -1,6 +1,6 @@
 //! The fold of a cycle: what it reads, record by record into the write state, and what is left to write at its end.
 
-use super::ledger::{At, Ledger};
+use super::ledger::{At, Found, Ledger};
 use super::plans::{Planned, Plans};
 use super::reader::ChannelReader;
 use super::record::Folded;
@@ -66,7 +66,7 @@ pub(super) struct Folder {
     /// Whether `key` is that of the record that is being folded.
     pub(super) has_key: bool,
     /// Which keys of a batch the ledger has.
-    found: Vec<Option<At>>,
+    found: Found,
     /// What is being folded, and what is fetched meanwhile.
     batches: (Batch, Batch),
     origin_record: Option<ObjectRecord>,
@@ -128,7 +128,7 @@ impl Folder {
             transcoder: Transcoder::new(),
             key: Key::default(),
             has_key: false,
-            found: Vec::new(),
+            found: Found::default(),
             batches: (Batch::new(), Batch::new()),
         }
     }
@@ -253,7 +253,7 @@ impl Folder {
         channel: Channel,
         write: &mut WriteState,
         types: &Types,
-        found: &mut Vec<Option<At>>,
+        found: &mut Found,
     ) -> Result<()> {
         let end = (start + FOUND_AT_ONCE).min(batch.len());
         let records = (start..end).filter_map(|index| batch.get(index));
@@ -262,7 +262,7 @@ impl Folder {
         let keys = records.clone().map(|record| record.key.filter(|_| is_key));
         self.ledger.find_all(keys, found);
         records
-            .zip(&*found)
+            .zip(found.places())
             .try_for_each(|(record, &at)| self.fold_record(&record, at, channel, write, types))
     }
 

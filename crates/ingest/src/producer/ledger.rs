@@ -32,6 +32,27 @@ pub(super) struct Ledger {
     news: Vec<At>,
 }
 
+/// Where keys are that were looked for at once, and what that takes meanwhile.
+#[derive(Default)]
+pub(super) struct Found {
+    places: Vec<Option<At>>,
+    likely: Vec<Likely>,
+}
+
+impl Found {
+    pub(super) fn places(&self) -> &[Option<At>] {
+        &self.places
+    }
+}
+
+/// The place that a key's hash leads to, and where the key of that place lies.
+#[derive(Clone, Copy)]
+struct Likely {
+    hash: u32,
+    at: Option<At>,
+    key: (usize, u32),
+}
+
 /// The place of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct At(u32);
@@ -115,19 +136,48 @@ impl Entry {
 impl Ledger {
     #[inline]
     pub(super) fn find(&self, canonical_key: &[u8]) -> Option<At> {
-        let hash = hash_of(canonical_key);
+        self.find_hashed(hash_of(canonical_key), canonical_key)
+    }
+
+    fn find_hashed(&self, hash: u32, canonical_key: &[u8]) -> Option<At> {
         let is_it = |slot: &Slot| slot.hash == hash && self.key(slot.at) == canonical_key;
         Some(self.index.find(spread(hash), is_it)?.at)
     }
 
-    /// Finds many keys at once, which is much cheaper than each by itself: the memory's latencies overlap.
+    /// Finds many keys at once, which is much cheaper than each by itself. A key is three places of the memory away, each known
+    /// by the one before; gone to side by side, nobody waits for another's.
     pub(super) fn find_all<'k>(
         &self,
-        keys: impl Iterator<Item = Option<&'k [u8]>>,
-        found: &mut Vec<Option<At>>,
+        keys: impl Iterator<Item = Option<&'k [u8]>> + Clone,
+        found: &mut Found,
     ) {
-        found.clear();
-        found.extend(keys.map(|key| self.find(key?)));
+        let Found { places, likely } = found;
+        likely.clear();
+        likely.extend(keys.clone().map(|key| {
+            let hash = key.map_or(0, hash_of);
+            let slot = key.and_then(|_| self.index.find(spread(hash), |slot| slot.hash == hash));
+            Likely {
+                hash,
+                at: slot.map(|slot| slot.at),
+                key: (0, 0),
+            }
+        }));
+        for likely in likely.iter_mut() {
+            if let Some(at) = likely.at {
+                let entry = self.entry(at);
+                likely.key = (entry.key_start, entry.key_length);
+            }
+        }
+        places.clear();
+        places.extend(keys.zip(likely.iter()).map(|(key, likely)| {
+            let (key, at) = (key?, likely.at?);
+            let (start, length) = likely.key;
+            if self.keys[start..start + length as usize] == *key {
+                return Some(at);
+            }
+            // Another key of the same hash.
+            self.find_hashed(likely.hash, key)
+        }));
     }
 
     #[inline]
@@ -301,6 +351,29 @@ mod tests {
                 let at = ledger.find(&key).unwrap();
                 prop_assert_eq!((ledger.key(at), ledger.entry(at).origin()), (&key[..], origin(offset)));
             }
+        }
+    }
+
+    #[test]
+    fn keys_looked_for_at_once_are_found_as_each_by_itself() {
+        let mut ledger = Ledger::default();
+        // So many that some share their hash.
+        let keys: Vec<Vec<u8>> = (0..300_000)
+            .map(|n| format!("[{n}]").into_bytes())
+            .collect();
+        let (known, unknown) = keys.split_at(200_000);
+        for (offset, key) in (0..).zip(known) {
+            ledger.insert(key, origin(offset), None);
+        }
+        let hashes: std::collections::BTreeSet<u32> =
+            known.iter().map(|key| hash_of(key)).collect();
+        assert!(hashes.len() < known.len());
+        let mut found = Found::default();
+        for some in [known, unknown, &[]] {
+            let keys = some.iter().map(|key| (key.len() != 5).then_some(&key[..]));
+            ledger.find_all(keys.clone(), &mut found);
+            let each: Vec<_> = keys.map(|key| ledger.find(key?)).collect();
+            assert_eq!(found.places(), each);
         }
     }
 
