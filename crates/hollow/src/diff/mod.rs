@@ -31,9 +31,7 @@ use rayon::prelude::*;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// Pairs that a thread takes at a time.
-const PAIRS_MIN: usize = 128;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The difference between two states of a type, which it holds on to: what differs is read from them.
 #[derive(Debug, Clone)]
@@ -97,6 +95,39 @@ impl Diff {
     }
 }
 
+/// Pairs of records that threads take run by run: what one of them met in a run it knows in its next ones, and all end at the
+/// same time.
+struct Runs<'p> {
+    pairs: &'p [(Ordinal, Ordinal)],
+    length: usize,
+    taken: AtomicUsize,
+}
+
+impl<'p> Runs<'p> {
+    /// Pairs of a run: at least so many, and more of many, since records near each other refer to the same ones.
+    const MIN: usize = 128;
+    const MAX: usize = 2048;
+    /// Runs of a thread.
+    const COUNT: usize = 16;
+
+    fn new(pairs: &'p [(Ordinal, Ordinal)]) -> Self {
+        let length = pairs.len() / (rayon::current_num_threads() * Self::COUNT);
+        Self {
+            pairs,
+            length: length.clamp(Self::MIN, Self::MAX),
+            taken: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes one run after the other, until none is left.
+    fn take(&self) -> impl Iterator<Item = &'p [(Ordinal, Ordinal)]> {
+        std::iter::from_fn(|| {
+            let run = self.taken.fetch_add(1, Ordering::Relaxed);
+            self.pairs.chunks(self.length).nth(run)
+        })
+    }
+}
+
 /// Compares the records of a type by its primary key, with all that they refer to.
 ///
 /// # Errors
@@ -138,18 +169,21 @@ pub fn diff_by(
     let sides = Arc::new(Sides::new(before, after));
     let plan = &Plan::new(&sides, changes.as_ref(), pairs.both.len());
     let looks_ahead = changes.is_none();
-    let pieces = plan.number(type_name).into_par_iter().flat_map(|of| {
-        let start = move || Ok(Piece::new(plan, of));
-        let pairs = pairs.both.par_chunks(PAIRS_MIN);
-        pairs.fold(start, |piece: Result<Piece<'_, '_>>, pairs| {
-            let mut piece = piece?;
-            piece.compare(pairs, looks_ahead)?;
-            Ok(piece)
-        })
+    let runs = Runs::new(&pairs.both);
+    let threads = (0..rayon::current_num_threads()).into_par_iter();
+    let changed = threads.with_max_len(1).map(|_| {
+        let mut runs = runs.take().peekable();
+        let (Some(of), Some(_)) = (plan.number(type_name), runs.peek()) else {
+            return Ok(Vec::new());
+        };
+        let mut piece = Piece::new(plan, of);
+        runs.try_for_each(|pairs| piece.compare(pairs, looks_ahead))?;
+        Ok(piece.records(&sides, &new_key))
     });
-    let changed = pieces.map(|piece| Ok(piece?.records(&sides, &new_key)));
     let changed = changed.collect::<Result<Vec<Vec<_>>>>()?;
-    let changed = changed.into_iter().flatten().collect();
+    let mut changed: Vec<ChangedRecord> = changed.into_iter().flatten().collect();
+    // A few ascending lists, one behind the other.
+    changed.sort_by_key(|record| record.after);
     let keyed = |key: &BoundKey, ordinals: &[Ordinal]| -> Vec<KeyedRecord> {
         ordinals
             .iter()
