@@ -4,6 +4,7 @@
 //! branches that a processor cannot see beyond before it knows what it reads. So the records of the next pairs are
 //! touched before: a few reads that wait for nothing but memory, for all of them at once, then for what they refer to.
 
+use super::hashed::Shortcut;
 use super::plan::{Kind, Plan};
 use crate::Ordinal;
 use crate::read::{Raw, TypeState};
@@ -43,7 +44,8 @@ impl Ahead {
 #[inline]
 fn touch(plan: &Plan<'_>, of: usize, ordinal: Ordinal, below: &mut Vec<(usize, Ordinal)>) -> u64 {
     let types = &plan.types[of];
-    let is_read = |state: &&TypeState| state.count() > FEW && types.hashed.is_none();
+    let is_read =
+        |state: &&TypeState| state.count() > FEW && !matches!(types.shortcut, Shortcut::Hashed(_));
     let Some(state) = types.old.filter(is_read) else {
         return 0;
     };

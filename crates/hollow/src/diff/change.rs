@@ -275,11 +275,13 @@ impl FieldChange<'_> {
 
     /// The record that has the value in the first state: the value itself where it is a whole record, else the record
     /// whose field it is.
+    #[inline]
     pub fn record_before(&self) -> Option<Ordinal> {
         (self.place.before != NONE).then_some(self.place.before)
     }
 
     /// The same in the second state.
+    #[inline]
     pub fn record_after(&self) -> Option<Ordinal> {
         (self.place.after != NONE).then_some(self.place.after)
     }

@@ -117,6 +117,11 @@ impl<'s> Classes<'s> {
         Ok(class)
     }
 
+    /// Whether two records are equal.
+    pub(super) fn equal(&mut self, of: usize, old: Ordinal, new: Ordinal) -> Result<bool> {
+        Ok(self.of(0, of, old)? == self.of(1, of, new)?)
+    }
+
     /// Adds what two sets do not share, removed members first.
     pub(super) fn unshared(
         &mut self,

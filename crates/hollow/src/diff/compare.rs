@@ -2,7 +2,8 @@
 
 use super::change::{Holds, NONE, Node, Place, Segment, key_text};
 use super::classes::{Classes, Paired};
-use super::equal::raw;
+use super::equal::{raw, reference};
+use super::hashed::Shortcut;
 use super::pairing::by_mark;
 use super::paths;
 use super::plan::{FieldPair, Kind, Plan};
@@ -204,13 +205,13 @@ impl<'p, 's> Comparison<'p, 's> {
     ) -> Result<()> {
         let first = self.fields.get(at as usize).copied().flatten();
         for (position, field) in fields.iter().enumerate() {
-            let (a, b) = raw(field, old, new);
             let shared = first.map(|first| first + position as u32);
             let path = |this: &mut Self| match shared {
                 Some(node) => node,
                 None => this.node(paths::of_field(at, records.of, field)),
             };
             let Some(child) = field.child else {
+                let (a, b) = (raw(field.old, old), raw(field.new, new));
                 if a != b {
                     let side = |raw, ordinal| if raw == Raw::Null { NONE } else { ordinal };
                     let node = path(self);
@@ -218,12 +219,12 @@ impl<'p, 's> Comparison<'p, 's> {
                 }
                 continue;
             };
-            match (a, b) {
-                (Raw::Fixed(a), Raw::Fixed(b)) => {
+            match (reference(field.old, old), reference(field.new, new)) {
+                (Some(old), Some(new)) => {
                     let below = Records {
                         of: child,
-                        old: a as Ordinal,
-                        new: b as Ordinal,
+                        old,
+                        new,
                     };
                     match shared {
                         _ if self.is_known(below) => {}
@@ -231,15 +232,15 @@ impl<'p, 's> Comparison<'p, 's> {
                         None => self.under(paths::of_field(at, records.of, field), below)?,
                     }
                 }
-                (Raw::Fixed(a), _) => {
+                (Some(old), None) => {
                     let node = path(self);
-                    self.place(node, a as Ordinal, NONE);
+                    self.place(node, old, NONE);
                 }
-                (_, Raw::Fixed(b)) => {
+                (None, Some(new)) => {
                     let node = path(self);
-                    self.place(node, NONE, b as Ordinal);
+                    self.place(node, NONE, new);
                 }
-                _ => {}
+                (None, None) => {}
             }
         }
         Ok(())
@@ -258,17 +259,7 @@ impl<'p, 's> Comparison<'p, 's> {
             Some(&range) => range,
             None => {
                 let first = self.members.len() as u32;
-                self.with_elements(old, new, |this, old, new| {
-                    if !this.are_few(element, old, new) {
-                        let found = &mut this.members;
-                        return this.classes.unshared(element, old, new, found);
-                    }
-                    let paired = this.pair(element, old, new)?;
-                    let removed = paired.removed.into_iter().map(|at| (old[at], NONE));
-                    let added = paired.added.into_iter().map(|at| (NONE, new[at]));
-                    this.members.extend(removed.chain(added));
-                    Ok(())
-                })?;
+                self.unshared(sets.of, element, (old, new))?;
                 let range = (first, self.members.len() as u32);
                 self.met.insert(sets, range);
                 range
@@ -283,6 +274,31 @@ impl<'p, 's> Comparison<'p, 's> {
             self.alone(node, first, end);
         }
         Ok(())
+    }
+
+    /// Adds what two sets do not share to the members.
+    fn unshared(
+        &mut self,
+        of: usize,
+        element: usize,
+        (old, new): (SetView<'_>, SetView<'_>),
+    ) -> Result<()> {
+        if let Shortcut::Few(few) = &self.plan.types[of].shortcut
+            && few.unshared([&old, &new], &mut self.members)
+        {
+            return Ok(());
+        }
+        self.with_elements(old, new, |this, old, new| {
+            if !this.are_few(element, old, new) {
+                let found = &mut this.members;
+                return this.classes.unshared(element, old, new, found);
+            }
+            let paired = this.pair(element, old, new)?;
+            let removed = paired.removed.into_iter().map(|at| (old[at], NONE));
+            let added = paired.added.into_iter().map(|at| (NONE, new[at]));
+            this.members.extend(removed.chain(added));
+            Ok(())
+        })
     }
 
     /// Elements of two lists, which are given as well, or of two sets of records with a key.

@@ -5,6 +5,8 @@
 
 use super::classes::Paired;
 use super::compare::{Comparison, Records};
+use super::hashed::Shortcut;
+use super::marks;
 use super::plan::{FieldPair, Kind};
 use crate::Ordinal;
 use crate::error::Result;
@@ -12,7 +14,7 @@ use crate::read::{ObjectView, Raw, SetView, TypeState};
 
 /// So many are compared one by one before they are hashed.
 const FEW: usize = 4;
-/// So many whose hashes are known are. Most find their partner at once, since lists differ in little.
+/// So many of which something is known are. Most find their partner at once, since lists differ in little.
 const MANY: usize = 64;
 
 impl Comparison<'_, '_> {
@@ -56,6 +58,9 @@ impl Comparison<'_, '_> {
             }
             Kind::Set(element) => match (old_type.set(old), new_type.set(new)) {
                 (Some(a), Some(b)) if a.len() == b.len() => {
+                    if let Shortcut::Few(_) = types.shortcut {
+                        return self.classes.equal(of, old, new);
+                    }
                     let paired =
                         self.with_elements(a, b, |this, a, b| this.pair(*element, a, b))?;
                     Ok(paired.removed.is_empty() && paired.added.is_empty())
@@ -100,9 +105,9 @@ impl Comparison<'_, '_> {
 
     /// Whether all of them are compared with all before they are put in classes.
     pub(super) fn are_few(&self, of: usize, old: &[Ordinal], new: &[Ordinal]) -> bool {
-        let few = match self.plan.types[of].hashed {
-            Some(_) => MANY,
-            None => FEW,
+        let few = match self.plan.types[of].shortcut {
+            Shortcut::None => FEW,
+            _ => MANY,
         };
         old.len() <= few && new.len() <= few
     }
@@ -115,12 +120,27 @@ impl Comparison<'_, '_> {
         let mut paired = Paired::default();
         let mut taken = [false; MANY];
         let mut first = 0;
-        'new: for (position, &new) in new.iter().enumerate() {
+        // What comes before the first difference has its partner at the same place.
+        while let (Some(&old), Some(&new)) = (old.get(first), new.get(first))
+            && self.equal(Records { of, old, new })?
+        {
+            taken[first] = true;
+            paired.both.push((first, first));
+            first += 1;
+        }
+        let plan = self.plan;
+        let mut marks = [0; MANY];
+        for (mark, &old) in marks.iter_mut().zip(old).skip(first) {
+            *mark = marks::mark(plan, of, old, false);
+        }
+        'new: for (position, &new) in new.iter().enumerate().skip(first) {
             while first < old.len() && taken[first] {
                 first += 1;
             }
+            let mark = marks::mark(plan, of, new, true);
             for (partner, &old) in old.iter().enumerate().skip(first) {
-                if !taken[partner] && self.equal(Records { of, old, new })? {
+                let may_be = !taken[partner] && marks[partner] == mark;
+                if may_be && self.equal(Records { of, old, new })? {
                     taken[partner] = true;
                     paired.both.push((partner, position));
                     continue 'new;
@@ -152,15 +172,20 @@ impl Comparison<'_, '_> {
         old: &ObjectView<'_>,
         new: &ObjectView<'_>,
     ) -> Result<bool> {
+        // What takes no look at other records first.
+        for field in fields.iter().filter(|field| field.child.is_none()) {
+            if raw(field.old, old) != raw(field.new, new) {
+                return Ok(false);
+            }
+        }
         for field in fields {
-            let (a, b) = raw(field, old, new);
-            let equal = match (field.child, a, b) {
-                (Some(of), Raw::Fixed(a), Raw::Fixed(b)) => self.equal(Records {
-                    of,
-                    old: a as Ordinal,
-                    new: b as Ordinal,
-                })?,
-                _ => a == b,
+            let Some(of) = field.child else {
+                continue;
+            };
+            let both = (reference(field.old, old), reference(field.new, new));
+            let equal = match both {
+                (Some(old), Some(new)) => self.equal(Records { of, old, new })?,
+                (old, new) => old == new,
             };
             if !equal {
                 return Ok(false);
@@ -170,15 +195,17 @@ impl Comparison<'_, '_> {
     }
 }
 
-/// The values of a field that one of the records may not have.
+/// The value of a field that a record may not have. One of both: a pair would go through memory.
 #[inline]
-pub(super) fn raw<'a>(
-    field: &FieldPair,
-    old: &ObjectView<'a>,
-    new: &ObjectView<'a>,
-) -> (Raw<'a>, Raw<'a>) {
-    (
-        field.old.map_or(Raw::Null, |position| old.raw(position)),
-        field.new.map_or(Raw::Null, |position| new.raw(position)),
-    )
+pub(super) fn raw<'a>(position: Option<usize>, view: &ObjectView<'a>) -> Raw<'a> {
+    match position {
+        Some(position) => view.raw(position),
+        None => Raw::Null,
+    }
+}
+
+/// The same of a reference.
+#[inline]
+pub(super) fn reference(position: Option<usize>, view: &ObjectView<'_>) -> Option<Ordinal> {
+    view.reference(position?)
 }

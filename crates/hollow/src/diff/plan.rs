@@ -1,6 +1,7 @@
 //! What two states have in common: which of their types and fields are the same, worked out once for all records.
 
-use super::hashed::{self, Hashed};
+use super::few::Few;
+use super::hashed::{self, Shortcut};
 use crate::Ordinal;
 use crate::content::ContentChanges;
 use crate::content::Ordinals;
@@ -82,8 +83,8 @@ pub(super) struct TypePair<'s> {
     pub(super) kind: Kind,
     /// Where the states share structure: the ordinals whose content is not the same in both.
     pub(super) changed: Option<Ordinals>,
-    /// Where they do not, and it pays.
-    pub(super) hashed: Option<Hashed>,
+    /// Where they do not.
+    pub(super) shortcut: Shortcut,
     /// For ordinals of the first state, the record that was found equal last, plus one. Empty for types whose records are
     /// not met again. What one thread finds serves all, and whether it is seen changes no outcome.
     partners: Vec<AtomicU32>,
@@ -93,20 +94,37 @@ impl TypePair<'_> {
     /// Whether two records are equal, if that can be told without looking at them.
     #[inline]
     pub(super) fn known(&self, old: Ordinal, new: Ordinal) -> Option<bool> {
-        if let Some(hashed) = &self.hashed {
+        if let Shortcut::Hashed(hashed) = &self.shortcut {
             return Some(hashed.equal(old, new));
         }
         let shared = |changed: &Ordinals| old == new && !changed.contains(new);
         let partner = || self.partners.get(old as usize);
         let is_partner = |partner: &AtomicU32| partner.load(Ordering::Relaxed) == new + 1;
-        (self.changed.as_ref().is_some_and(shared) || partner().is_some_and(is_partner))
-            .then_some(true)
+        if self.changed.as_ref().is_some_and(shared) || partner().is_some_and(is_partner) {
+            return Some(true);
+        }
+        match &self.shortcut {
+            Shortcut::Few(few) => self.few(few, old, new),
+            _ => None,
+        }
+    }
+
+    /// Whether two sets are equal, if their buckets tell it.
+    fn few(&self, few: &Few, old: Ordinal, new: Ordinal) -> Option<bool> {
+        let (a, b) = (self.old?.set(old)?, self.new?.set(new)?);
+        if a.len() != b.len() {
+            return Some(false);
+        }
+        few.same(&a, &b).then(|| {
+            self.remember(old, new);
+            true
+        })
     }
 
     /// Whether two records are likely to be compared more than once.
     #[inline]
     pub(super) fn is_met_again(&self) -> bool {
-        !self.partners.is_empty()
+        !self.partners.is_empty() && !matches!(self.shortcut, Shortcut::Few(_))
     }
 
     /// Two records are equal.
@@ -154,15 +172,15 @@ impl<'s> Plan<'s> {
             .map(|(index, name)| (name.as_str(), index))
             .collect();
         let mut hashes = [&sides.before, &sides.after].map(ContentHashes::new);
-        let hashed = match changes {
-            Some(_) => sides.names.iter().map(|_| None).collect(),
+        let shortcuts = match changes {
+            Some(_) => sides.names.iter().map(|_| Shortcut::None).collect(),
             None => hashed::prepare(sides, &mut hashes),
         };
         let types = sides
             .names
             .iter()
-            .zip(hashed)
-            .map(|(name, hashed)| {
+            .zip(shortcuts)
+            .map(|(name, shortcut)| {
                 let old = sides.before.type_state(name);
                 let new = sides.after.type_state(name);
                 TypePair {
@@ -176,12 +194,13 @@ impl<'s> Plan<'s> {
                             .copied()
                             .collect()
                     }),
-                    partners: match hashed {
-                        Some(_) => Vec::new(),
+                    partners: match shortcut {
+                        Shortcut::Hashed(_) => Vec::new(),
+                        Shortcut::Few(_) => old.map_or_else(Vec::new, room),
                         // Within a chain nothing is looked at that did not change.
-                        None => partners(&sides.before, name, pairs, changes.is_none()),
+                        _ => partners(&sides.before, name, pairs, changes.is_none()),
                     },
-                    hashed,
+                    shortcut,
                 }
             })
             .collect();
@@ -217,11 +236,18 @@ fn partners(before: &ReadState, name: &str, pairs: usize, all: bool) -> Vec<Atom
     if all {
         met += before.types().map(elements).sum::<usize>();
     }
-    let room = records.last_ordinal().map_or(0, |last| last as usize + 1);
-    match room <= FEW.max(met / 2) {
-        true => (0..room).map(|_| AtomicU32::new(0)).collect(),
+    match ordinals(records) <= FEW.max(met / 2) {
+        true => room(records),
         false => Vec::new(),
     }
+}
+
+fn ordinals(records: &TypeState) -> usize {
+    records.last_ordinal().map_or(0, |last| last as usize + 1)
+}
+
+fn room(records: &TypeState) -> Vec<AtomicU32> {
+    (0..ordinals(records)).map(|_| AtomicU32::new(0)).collect()
 }
 
 fn kind(old: Option<&TypeState>, new: Option<&TypeState>, by_name: &HashMap<&str, usize>) -> Kind {

@@ -94,6 +94,12 @@ impl<'a> SetView<'a> {
         self.table.page.layout.element_bits()
     }
 
+    /// Whether both sets have as many buckets, with the same ordinals in them.
+    #[inline]
+    pub(crate) fn has_buckets_of(&self, other: &SetView<'_>) -> bool {
+        self.table.has_buckets_of(&other.table)
+    }
+
     /// Calls `each` with the bits of every bucket; all ones are a free one.
     #[inline]
     pub(crate) fn each_stored(&self, each: impl FnMut(u64)) {
@@ -204,24 +210,56 @@ impl<'a> Table<'a> {
         })
     }
 
+    /// The first bit of the buckets.
+    #[inline]
+    fn first_bit(&self) -> usize {
+        let layout = self.page.layout;
+        layout.row_bits as usize * 64 + self.start as usize * layout.element_bits() as usize
+    }
+
+    /// The buckets where each is a byte, as in sets of few things, such as countries.
+    #[inline]
+    fn bytes(&self) -> Option<&'a [u8]> {
+        if self.page.layout.elements != [8, 0] {
+            return None;
+        }
+        let bytes: &[u8] = bytemuck::cast_slice(self.page.words);
+        let first = self.first_bit() / 8;
+        Some(
+            bytes
+                .get(first..first + self.count as usize)
+                .unwrap_or_default(),
+        )
+    }
+
+    fn has_buckets_of(&self, other: &Table<'_>) -> bool {
+        if self.count != other.count || self.page.layout.elements != other.page.layout.elements {
+            return false;
+        }
+        if let (Some(bytes), Some(others)) = (self.bytes(), other.bytes()) {
+            return bytes == others;
+        }
+        let length = self.count as usize * self.page.layout.element_bits() as usize;
+        (0..length).step_by(64).all(|at| {
+            let width = (length - at).min(64) as u32;
+            let word =
+                |table: &Table<'_>| bits::get(table.page.words, table.first_bit() + at, width);
+            word(self) == word(other)
+        })
+    }
+
     /// Calls `each` with the stored key of every bucket; all ones are a free one.
     #[inline]
     fn each_key(&self, mut each: impl FnMut(u64)) {
-        let layout = self.page.layout;
-        let width = u32::from(layout.elements[0]);
-        let step = layout.element_bits() as usize;
-        let (mut at, count) = (
-            layout.row_bits as usize * 64 + self.start as usize * step,
-            self.count as usize,
-        );
-        // Sets of few things, such as countries, have buckets of a byte.
-        if (width, step) == (8, 8) {
-            let bytes: &[u8] = bytemuck::cast_slice(self.page.words);
-            let bytes = bytes.get(at / 8..at / 8 + count).unwrap_or_default();
+        if let Some(bytes) = self.bytes() {
             bytes.iter().for_each(|&key| each(u64::from(key)));
             return;
         }
-        for _ in 0..count {
+        let layout = self.page.layout;
+        let width = u32::from(layout.elements[0]);
+        let step = layout.element_bits() as usize;
+        let mut at = self.first_bit();
+        for _ in 0..self.count {
             each(bits::get(self.page.words, at, width));
             at += step;
         }

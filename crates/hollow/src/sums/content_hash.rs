@@ -235,8 +235,8 @@ impl<'s> ContentHashes<'s> {
             .all(|&child| self.types[child].dense.is_some())
     }
 
-    /// For the sets of a type whose elements are prepared.
-    fn prepare_members(&mut self, index: usize) {
+    /// For the sets of a type whose elements are prepared: that each is hashed faster.
+    pub(crate) fn prepare_members(&mut self, index: usize) {
         let hashed = &self.types[index];
         if let (Schema::Set(_), &[Some(element)]) = (hashed.state.schema(), &hashed.children[..])
             && let Some(hashes) = &self.types[element].dense
