@@ -63,6 +63,7 @@ fn roles_produce_evaluate_and_hand_over() {
         "{metrics}"
     );
     assert!(metrics.contains("greenlight_blocked_pairs{blocker=\"rights.no-window\"}"));
+    assert!(metrics.contains("greenlight_live_bytes "), "{metrics}");
 
     // A second process stands by, and is given the datasets when the first is told to stop.
     let mut second = Role::start(&demo, PRODUCE, "producer-2");

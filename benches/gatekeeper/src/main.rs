@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use allocator as _;
 use bench_gatekeeper::published::{Size, cache, ensure};
 use bench_gatekeeper::{Error, Result, asked, evaluation, latency, rows};
 use bench_table::Line;

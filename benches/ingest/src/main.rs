@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use allocator as _;
 use bench_ingest::world::World;
 use bench_ingest::{Error, Result, fold, java, latency, rebuild, transcode};
 use bench_table::Line;

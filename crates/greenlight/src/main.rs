@@ -16,6 +16,7 @@ mod verdicts;
 
 use std::process::ExitCode;
 
+use allocator as _;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 

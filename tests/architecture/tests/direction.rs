@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("registry", 2),
     ("hollow", 1),
     ("hollow-derive", 0),
+    ("allocator", 0),
     ("changelog", 1),
     ("blobstore", 1),
 ];

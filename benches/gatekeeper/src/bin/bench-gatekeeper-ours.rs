@@ -9,6 +9,7 @@
 
 use std::process::ExitCode;
 
+use allocator as _;
 use bench_gatekeeper::{Error, Result, evaluation, rows};
 
 fn main() -> ExitCode {

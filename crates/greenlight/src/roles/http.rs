@@ -122,6 +122,7 @@ async fn ready(pages: Shared<Pages>) -> Response {
 
 async fn prometheus(pages: Shared<Pages>) -> Response {
     pages.metrics.run_upkeep();
+    super::metrics::process();
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     (
         [(header::CONTENT_TYPE, content_type)],

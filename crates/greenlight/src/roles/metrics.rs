@@ -28,6 +28,7 @@ const PAIRS: &str = "greenlight_pairs";
 const VERDICT_CHANGES: &str = "greenlight_verdict_changes_total";
 const BLOCKED_PAIRS: &str = "greenlight_blocked_pairs";
 const INPUT_AGE_SECONDS: &str = "greenlight_input_age_seconds";
+const LIVE_BYTES: &str = "greenlight_live_bytes";
 
 /// What kind of value a metric has.
 #[derive(Clone, Copy)]
@@ -146,6 +147,12 @@ const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Unit::Seconds,
         "How old the state of an input was in the last cycle",
     ),
+    (
+        LIVE_BYTES,
+        Kind::Gauge,
+        Unit::Bytes,
+        "Memory that this process has allocated and not freed",
+    ),
 ];
 
 /// From a millisecond to ten minutes.
@@ -167,6 +174,13 @@ pub(super) fn install() -> Result<PrometheusHandle> {
         }
     }
     Ok(handle)
+}
+
+/// What is true of the process at the moment that it is asked.
+pub(super) fn process() {
+    if let Some(bytes) = allocator::live_bytes() {
+        gauge!(LIVE_BYTES).set(bytes as f64);
+    }
 }
 
 /// This process produces the dataset now.
