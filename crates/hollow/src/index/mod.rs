@@ -6,6 +6,7 @@
 
 mod hash;
 mod key;
+mod line;
 mod primary;
 mod slots;
 mod traversal;

@@ -10,13 +10,12 @@
 //! line. Looking at slot after slot would end at a place that is as good as random, and a processor that guesses it wrong
 //! waits for memory before it starts on the next key; one that need not guess works on several keys at a time.
 
+use super::line::{LINE_SLOTS, Line, alike};
 use crate::Ordinal;
 use crate::read::await_counts;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Slots of a line, 64 bytes, which a look-up compares at once.
-const LINE_SLOTS: usize = 16;
 /// Slots of a page: 1 KiB.
 const PAGE_SLOTS: usize = 256;
 /// Pages under one pointer of the top level.
@@ -31,39 +30,6 @@ const EMPTY: u32 = u32::MAX;
 const BUILD_SLOTS: (usize, usize) = (4, 3);
 /// It is built anew before more than 4/5 of the slots are taken, where the lines would run full one after the other.
 const MAX_LOAD: (usize, usize) = (4, 5);
-
-/// The halves of its slots apart, so that a look-up compares those with the hash in half as many steps.
-#[derive(Debug, Clone, Copy)]
-struct Line {
-    high: [u16; LINE_SLOTS],
-    low: [u16; LINE_SLOTS],
-}
-
-impl Line {
-    const EMPTY: Self = Self {
-        high: [u16::MAX; LINE_SLOTS],
-        low: [u16::MAX; LINE_SLOTS],
-    };
-
-    #[inline]
-    fn get(&self, at: usize) -> u32 {
-        u32::from(self.high[at]) << 16 | u32::from(self.low[at])
-    }
-
-    #[inline]
-    fn set(&mut self, at: usize, slot: u32) {
-        self.high[at] = (slot >> 16) as u16;
-        self.low[at] = slot as u16;
-    }
-
-    #[inline]
-    fn slots(&self) -> impl Iterator<Item = u32> + '_ {
-        self.high
-            .iter()
-            .zip(&self.low)
-            .map(|(&high, &low)| u32::from(high) << 16 | u32::from(low))
-    }
-}
 
 /// Aligned, so that a line of slots is one of the cache.
 #[derive(Debug, Clone)]
@@ -409,42 +375,6 @@ impl Slots {
         self.slots / PAGE_SLOTS * (size_of::<Page>() + COUNTS)
             + self.chunks.len() * (size_of::<Arc<Chunk>>() + size_of::<Chunk>() + COUNTS)
     }
-}
-
-/// Which slots of a line equal `high` in the bits of `mask`: the compiler makes three times as many instructions of the
-/// portable loop.
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "the only way to the instructions")]
-#[inline]
-fn alike(line: &[u16; LINE_SLOTS], high: u16, mask: u16) -> u32 {
-    // SAFETY: every x86_64 processor has SSE2, and the function only works on values.
-    unsafe { alike_sse2(line, high, mask) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "sse2")]
-fn alike_sse2(line: &[u16; LINE_SLOTS], high: u16, mask: u16) -> u32 {
-    use std::arch::x86_64::{
-        __m128i, _mm_and_si128, _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set1_epi16,
-    };
-    let (high, mask) = (_mm_set1_epi16(high as i16), _mm_set1_epi16(mask as i16));
-    let halves: &[[u16; LINE_SLOTS / 2]; 2] = bytemuck::cast_ref(line);
-    let [a, b] = halves.map(|half| {
-        let half: __m128i = bytemuck::cast(half);
-        _mm_cmpeq_epi16(_mm_and_si128(half, mask), high)
-    });
-    _mm_movemask_epi8(_mm_packs_epi16(a, b)) as u32
-}
-
-/// Which slots of a line equal `high` in the bits of `mask`.
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn alike(line: &[u16; LINE_SLOTS], high: u16, mask: u16) -> u32 {
-    let mut alike = 0;
-    for (index, slot) in line.iter().enumerate() {
-        alike |= u32::from(slot & mask == high) << index;
-    }
-    alike
 }
 
 #[cfg(test)]
