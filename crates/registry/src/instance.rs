@@ -1,16 +1,17 @@
 //! An instance of the registry: the state, kept up with a topic of commands.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod follower;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use changelog::{
-    Batch, ChangeLog, Consumer, NewRecord, PollLimit, Position, Refusal as LogRefusal, TopicSpec,
-};
+use changelog::{ChangeLog, NewRecord, Refusal as LogRefusal, TopicSpec};
 
+use self::follower::{Follower, end_of, is_truncated};
 use crate::checkpoint::Checkpoint;
 use crate::keeper::Keeper;
 use crate::shared::{SharedCheckpoints, Shelf};
@@ -21,12 +22,6 @@ use crate::{
 
 /// The topic of the commands: one partition (the order is total), never compacted.
 pub const COMMANDS_TOPIC: &str = "registry.commands";
-
-/// How long the follower waits for commands in one go, and so how long it takes at most to stop.
-const POLL_WAIT: Duration = Duration::from_millis(50);
-
-/// How long the follower waits before it reads on after an error.
-const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// How long the end of an instance waits for a checkpoint that is being written.
 const KEEPER_PATIENCE: Duration = Duration::from_secs(5);
@@ -75,18 +70,6 @@ enum Trouble {
     Truncated { begin: i64 },
     /// It tries again.
     Passing(String),
-}
-
-/// Reads the log and applies it.
-struct Follower {
-    shared: Arc<Shared>,
-    log: Arc<dyn ChangeLog>,
-    shelf: Option<Shelf>,
-    consumer: Box<dyn Consumer>,
-    batch: Batch,
-    checkpoint: Checkpoint,
-    /// The rows that changed since the checkpoint was written.
-    dirty: BTreeSet<(DatasetName, Option<Version>)>,
 }
 
 impl LogRegistry {
@@ -145,25 +128,12 @@ impl LogRegistry {
             moved: Condvar::new(),
             stop: AtomicBool::new(false),
         });
-        let (consumer, jumped) = match log.consumer(COMMANDS_TOPIC, &[Position::new(0, applied)]) {
-            Err(error) if is_truncated(&error) => {
-                let (consumer, state) = behind_truncation(&*log, shelf.as_ref())?;
-                (consumer, Some(state))
-            }
-            opened => (opened?, None),
-        };
-        let mut follower = Follower {
-            shared: Arc::clone(&shared),
-            log: Arc::clone(&log),
-            shelf: shelf.clone(),
-            consumer,
-            batch: Batch::new(),
+        let mut follower = Follower::open(
+            Arc::clone(&shared),
+            Arc::clone(&log),
+            shelf.clone(),
             checkpoint,
-            dirty: BTreeSet::new(),
-        };
-        if let Some(state) = jumped {
-            follower.replace(state)?;
-        }
+        )?;
         while shared.state().applied() < end {
             follower.read_on()?;
         }
@@ -308,119 +278,6 @@ impl Trouble {
     }
 }
 
-impl Follower {
-    fn run(mut self) {
-        let shared = Arc::clone(&self.shared);
-        let mut troubled = false;
-        while !shared.stop.load(Ordering::Acquire) {
-            match self.read_or_jump() {
-                Ok(()) if troubled => {
-                    troubled = false;
-                    shared.set_trouble(None);
-                }
-                Ok(()) => {}
-                Err(error) => {
-                    let trouble = Trouble::of(&error);
-                    let passing = matches!(trouble, Trouble::Passing(_));
-                    tracing::warn!(error = %error, passing, "read the registry's log");
-                    shared.set_trouble(Some(trouble));
-                    if !passing {
-                        return;
-                    }
-                    troubled = true;
-                    thread::sleep(RETRY_WAIT);
-                }
-            }
-        }
-    }
-
-    /// Reads on, or goes on from a checkpoint where the log has been truncated further than this instance has read.
-    fn read_or_jump(&mut self) -> Result<()> {
-        match self.read_on() {
-            Err(Error::Log(error)) if is_truncated(&error) => {
-                let (consumer, state) = behind_truncation(&*self.log, self.shelf.as_ref())?;
-                tracing::warn!(
-                    from = self.shared.state().applied(),
-                    to = state.applied(),
-                    "the registry's log was truncated meanwhile; go on from a checkpoint"
-                );
-                self.consumer = consumer;
-                self.replace(state)
-            }
-            read => read,
-        }
-    }
-
-    /// Goes on from another state.
-    fn replace(&mut self, state: State) -> Result<()> {
-        self.checkpoint.replace(&state)?;
-        self.dirty.clear();
-        let applied = state.applied();
-        *self
-            .shared
-            .state
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = state;
-        let mut progress = self.shared.progress();
-        progress.applied = applied;
-        progress.skipped = applied;
-        drop(progress);
-        self.shared.moved.notify_all();
-        Ok(())
-    }
-
-    /// Applies what a poll returns.
-    fn read_on(&mut self) -> Result<()> {
-        let read = self
-            .consumer
-            .poll(&mut self.batch, PollLimit::default(), POLL_WAIT)?;
-        let mut outcomes = Vec::with_capacity(read);
-        let mut failed = Ok(());
-        let mut state = self
-            .shared
-            .state
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let before = state.applied();
-        for record in self.batch.records() {
-            let command = match decode(record.offset, record.value) {
-                Ok(command) => command,
-                Err(error) => {
-                    failed = Err(error);
-                    break;
-                }
-            };
-            let (outcome, version) = state.apply_traced(record.offset, &command);
-            if !matches!(outcome, Outcome::Refused(_)) {
-                self.dirty.insert((command.dataset, version));
-            }
-            outcomes.push((record.offset, outcome));
-        }
-        // The reader also passes over offsets that hold no record.
-        if let (Ok(()), Some(position)) = (&failed, self.consumer.positions().first()) {
-            state.advance(position.offset);
-        }
-        let applied = state.applied();
-        drop(state);
-        if applied == before {
-            return failed;
-        }
-        // The log has it all, so the checkpoint may lag behind; what it could not take now goes in with the next write.
-        match self.checkpoint.write(&self.shared.state(), &self.dirty) {
-            Ok(()) => self.dirty.clear(),
-            Err(error) => tracing::warn!(error = %error, "write the registry's checkpoint"),
-        }
-        let mut progress = self.shared.progress();
-        progress.applied = applied;
-        if progress.submitting > 0 {
-            progress.outcomes.extend(outcomes);
-        }
-        drop(progress);
-        self.shared.moved.notify_all();
-        failed
-    }
-}
-
 /// A call that waits for an outcome. While there is one, outcomes are kept.
 struct Submitting<'a>(&'a Shared);
 
@@ -441,33 +298,6 @@ impl Drop for Submitting<'_> {
     }
 }
 
-/// Whether the log no longer holds what was asked for.
-fn is_truncated(error: &changelog::Error) -> bool {
-    let out_of_range = |refusal: &LogRefusal| match refusal {
-        LogRefusal::OffsetOutOfRange { offset, begin, .. } => offset < begin,
-        _ => false,
-    };
-    error.refusal().is_some_and(out_of_range)
-}
-
-/// The state of the newest checkpoint, and a reader of what follows it.
-fn behind_truncation(
-    log: &dyn ChangeLog,
-    shelf: Option<&Shelf>,
-) -> Result<(Box<dyn Consumer>, State)> {
-    let begin = log.begin_offsets(COMMANDS_TOPIC)?.first().copied();
-    let begin = begin.unwrap_or(0);
-    let newest = shelf.map(|shelf| shelf.newest(begin)).transpose()?;
-    let state = newest.flatten().ok_or(Error::Truncated { begin })?;
-    // Asked after the checkpoint was read, so that it can't have been written since.
-    let (applied, end) = (state.applied(), end_of(log)?);
-    if applied > end {
-        return Err(Error::Lost { end, applied });
-    }
-    let consumer = log.consumer(COMMANDS_TOPIC, &[Position::new(0, applied)])?;
-    Ok((consumer, state))
-}
-
 fn spawn(name: &str, dir: &Path, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
     spawned.map_err(|source| Error::Io {
@@ -475,14 +305,6 @@ fn spawn(name: &str, dir: &Path, run: impl FnOnce() + Send + 'static) -> Result<
         path: dir.to_owned(),
         source,
     })
-}
-
-fn end_of(log: &dyn ChangeLog) -> Result<i64> {
-    Ok(log
-        .end_offsets(COMMANDS_TOPIC)?
-        .first()
-        .copied()
-        .unwrap_or(0))
 }
 
 impl Registry for LogRegistry {
@@ -558,15 +380,4 @@ fn encode(command: &Command) -> Result<Vec<u8>> {
         detail: error.to_string(),
     })?;
     Ok(bytes)
-}
-
-fn decode(offset: i64, value: Option<&[u8]>) -> Result<Command> {
-    let unreadable = |detail: String| Error::Command { offset, detail };
-    match value.and_then(|value| value.split_first()) {
-        Some((&FORMAT, body)) => {
-            rmp_serde::from_slice(body).map_err(|error| unreadable(error.to_string()))
-        }
-        Some((format, _)) => Err(unreadable(format!("it is in format {format}"))),
-        None => Err(unreadable("it is empty".to_owned())),
-    }
 }
