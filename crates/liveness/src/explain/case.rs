@@ -4,7 +4,7 @@
 
 use super::{Input, KeyPart};
 use crate::country::Country;
-use crate::facts::{Facts, Hold, Need, Policy, Rating, Slot, Text, Window};
+use crate::facts::{ABSENT, Facts, Hold, Ids, Need, Policy, Rating, Slot, Text, Window};
 use crate::language::Language;
 use crate::record::TrackKind;
 
@@ -38,38 +38,34 @@ pub struct Records<'a> {
 }
 
 impl Records<'_> {
+    fn own(&self) -> Ids {
+        self.facts.row(self.slot).own
+    }
+
     /// Whether it has a record in `rights`.
     pub fn has_rights(&self) -> bool {
-        self.facts.row(self.slot).own.rights != crate::facts::ABSENT
+        self.own().rights != ABSENT
     }
 
     /// Whether it has a record in `ratings`.
     pub fn has_ratings(&self) -> bool {
-        self.facts.row(self.slot).own.ratings != crate::facts::ABSENT
+        self.own().ratings != ABSENT
     }
 
     /// Whether it has a record in `streams`.
     pub fn has_streams(&self) -> bool {
-        self.facts.row(self.slot).own.streams != crate::facts::ABSENT
+        self.own().streams != ABSENT
     }
 
     /// Whether it has a record of a language in `texts`.
     pub fn has_text(&self, language: Language) -> bool {
-        let texts = self
-            .facts
-            .pools
-            .texts
-            .get(self.facts.row(self.slot).own.texts);
+        let texts = self.facts.pools.texts.get(self.own().texts);
         texts.iter().any(|text| text.language == language)
     }
 
     /// Whether it has a record of a kind and language in `assets`.
     pub fn has_track(&self, kind: TrackKind, language: Language) -> bool {
-        let tracks = self
-            .facts
-            .pools
-            .tracks
-            .get(self.facts.row(self.slot).own.tracks);
+        let tracks = self.facts.pools.tracks.get(self.own().tracks);
         tracks
             .iter()
             .any(|track| track.kind == kind && track.language == language)
@@ -77,11 +73,7 @@ impl Records<'_> {
 
     /// Whether it has a record of a language in `artwork`.
     pub fn has_artwork(&self, language: Language) -> bool {
-        let artwork = self
-            .facts
-            .pools
-            .artwork
-            .get(self.facts.row(self.slot).own.artwork);
+        let artwork = self.facts.pools.artwork.get(self.own().artwork);
         artwork.iter().any(|pictures| pictures.language == language)
     }
 }
@@ -97,36 +89,28 @@ impl<'a> Case<'a> {
         self.policy
     }
 
+    fn effective(&self) -> Ids {
+        self.facts.row(self.slot).effective
+    }
+
     /// The windows that the video stands under.
     pub fn windows(&self) -> &'a [Window] {
-        self.facts
-            .pools
-            .rights
-            .get(self.facts.row(self.slot).effective.rights)
+        self.facts.pools.rights.get(self.effective().rights)
     }
 
     /// The ratings that the video stands under.
     pub fn ratings(&self) -> &'a [Rating] {
-        self.facts
-            .pools
-            .ratings
-            .get(self.facts.row(self.slot).effective.ratings)
+        self.facts.pools.ratings.get(self.effective().ratings)
     }
 
     /// The holds on the video and on what it belongs to.
     pub fn holds(&self) -> &'a [Hold] {
-        self.facts
-            .pools
-            .holds
-            .get(self.facts.row(self.slot).effective.holds)
+        self.facts.pools.holds.get(self.effective().holds)
     }
 
     /// The texts that the video stands under.
     pub fn texts(&self) -> &'a [Text] {
-        self.facts
-            .pools
-            .texts
-            .get(self.facts.row(self.slot).effective.texts)
+        self.facts.pools.texts.get(self.effective().texts)
     }
 
     /// Which records the video has itself.
