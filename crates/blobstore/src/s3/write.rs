@@ -299,9 +299,8 @@ impl Bucket {
         number: i32,
         range: Range<u64>,
     ) -> Result<CompletedPart, Attempt> {
-        let part = CompletedPart::builder().part_number(number);
         let (bucket, key) = (&self.options.bucket, self.object_key(write.key));
-        match write.content {
+        let (mark, checksum) = match write.content {
             Content::Bytes(bytes) => {
                 let part_bytes = &bytes[range.start as usize..range.end as usize];
                 let request = self.client.upload_part().bucket(bucket).key(key);
@@ -311,8 +310,7 @@ impl Bucket {
                     .body(ByteStream::from(part_bytes.to_vec()))
                     .send()
                     .await?;
-                let part = part.set_e_tag(answer.e_tag);
-                Ok(part.set_checksum_crc32(answer.checksum_crc32).build())
+                (answer.e_tag, answer.checksum_crc32)
             }
             Content::Of { key: source, head } => {
                 let source = format!("{bucket}/{}", self.object_key(source));
@@ -329,10 +327,14 @@ impl Bucket {
                     .map_err(|error| Attempt::from(error).of_source())?
                     .copy_part_result
                     .ok_or_else(|| Attempt::passing("the answer has no result of the copy"))?;
-                let part = part.set_e_tag(answer.e_tag);
-                Ok(part.set_checksum_crc32(answer.checksum_crc32).build())
+                (answer.e_tag, answer.checksum_crc32)
             }
-        }
+        };
+        Ok(CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(mark)
+            .set_checksum_crc32(checksum)
+            .build())
     }
 
     /// Frees the space of the parts. Where that fails, the bucket's lifecycle does.
