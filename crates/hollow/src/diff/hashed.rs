@@ -23,9 +23,7 @@ impl Hashed {
         let hash = |side: usize, ordinal: Ordinal| self.0[side].get(ordinal as usize);
         hash(0, old).unwrap_or(&0) == hash(1, new).unwrap_or(&0)
     }
-}
 
-impl Hashed {
     /// A part of the hash of a record of the first state or of the second.
     #[inline]
     pub(super) fn mark(&self, ordinal: Ordinal, is_new: bool) -> u64 {
