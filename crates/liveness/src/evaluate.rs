@@ -375,7 +375,7 @@ impl Evaluator {
             Moment {
                 at,
                 live: then().fold(CountrySet::EMPTY, |live, child| live | child.live),
-                tracks: tracks.united(&facts.languages, then().map(|child| &child.tracks[..])),
+                tracks: tracks.united(then().map(|child| &child.tracks[..])),
             }
         };
         let mut timeline = vec![moment(now)];

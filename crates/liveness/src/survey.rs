@@ -286,7 +286,9 @@ impl Survey {
         let pool = &facts.pools.keys;
         let outcomes = &self.keys.outcomes;
         let is_due = |id: &u32| outcomes[*id as usize].is_none() && pool.is_used(*id);
-        let due: Vec<u32> = (0..outcomes.len() as u32).filter(is_due).collect();
+        let mut due: Vec<u32> = (0..outcomes.len() as u32).filter(is_due).collect();
+        // What shares tracks is asked about them one after the other.
+        due.par_sort_unstable_by_key(|&id| (pool.get(id).speech, id));
         self.drafts = due
             .par_iter()
             .with_min_len(CHUNK)

@@ -6,16 +6,13 @@
 //! names beside bits, so that sets of different facts, or read back from a state, compare.
 
 mod interner;
-
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
-
-use hashbrown::{Equivalent, HashMap};
-use xxhash_rust::xxh3::Xxh3;
+mod licences;
+mod set;
 
 pub(crate) use interner::Interner;
-use interner::{Bits, insert, is_within};
+use interner::{is_within, trimmed};
+use licences::unite;
+pub use set::{TrackName, TrackSet};
 
 use crate::country::CountrySet;
 use crate::facts::{Facts, Key, Speech, Window};
@@ -26,120 +23,6 @@ use crate::verdict::{Moment, drop_like};
 
 /// Grows when the same facts start to give other live tracks.
 pub(crate) const REVISION: u32 = 1;
-
-/// A track of some video.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct TrackName {
-    /// Subtitles, dub, captions or description.
-    pub kind: TrackKind,
-    /// The language's tag.
-    pub language: Arc<str>,
-}
-
-/// A set of tracks, sorted; cheap to clone and to compare.
-#[derive(Clone, Default)]
-pub struct TrackSet(Option<Arc<Content>>);
-
-/// At least one track.
-struct Content {
-    hash: u64,
-    tracks: Box<[TrackName]>,
-    /// What the interner of its facts knows it by; nothing for a set that it did not make.
-    bits: Box<Bits>,
-}
-
-impl TrackSet {
-    /// The set of some tracks, in any order.
-    pub fn new(mut tracks: Vec<TrackName>) -> Self {
-        tracks.sort_unstable();
-        tracks.dedup();
-        Self::with_bits(tracks, Box::from([]))
-    }
-
-    fn with_bits(tracks: Vec<TrackName>, bits: Box<Bits>) -> Self {
-        if tracks.is_empty() {
-            return Self::default();
-        }
-        let mut hasher = Xxh3::new();
-        for track in &tracks {
-            hasher.update(&[track.kind as u8]);
-            hasher.update(track.language.as_bytes());
-        }
-        Self(Some(Arc::new(Content {
-            hash: hasher.digest(),
-            tracks: tracks.into_boxed_slice(),
-            bits,
-        })))
-    }
-
-    fn as_slice(&self) -> &[TrackName] {
-        self.0.as_ref().map_or(&[], |content| &content.tracks)
-    }
-
-    /// The tracks, by kind and language.
-    pub fn iter(&self) -> std::slice::Iter<'_, TrackName> {
-        self.as_slice().iter()
-    }
-
-    /// Whether there is no track.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// How many tracks there are.
-    pub fn len(&self) -> usize {
-        self.as_slice().len()
-    }
-
-    /// Whether a track is in the set.
-    pub fn contains(&self, track: &TrackName) -> bool {
-        self.as_slice().binary_search(track).is_ok()
-    }
-
-    fn bits(&self) -> &Bits {
-        self.0.as_ref().map_or(&[], |content| &content.bits)
-    }
-
-    /// Whether it is the other set in memory: what is equal of one interner is.
-    fn is_same(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (None, None) => true,
-            _ => false,
-        }
-    }
-
-    /// Whether nobody else has these tracks in memory.
-    fn is_unshared(&self) -> bool {
-        self.0
-            .as_ref()
-            .is_none_or(|content| Arc::strong_count(content) == 1)
-    }
-}
-
-impl PartialEq for TrackSet {
-    fn eq(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (None, None) => true,
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || (a.hash == b.hash && a.tracks == b.tracks),
-            _ => false,
-        }
-    }
-}
-
-impl Eq for TrackSet {}
-
-impl Hash for TrackSet {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0.as_ref().map_or(0, |content| content.hash));
-    }
-}
-
-impl fmt::Debug for TrackSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
-}
 
 /// What keeps a track from being live where its video is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -196,37 +79,33 @@ pub(crate) fn is_licensed(
 /// none.
 pub(crate) type Parts = Vec<(TrackSet, CountrySet)>;
 
-/// Tracks, by number, and the licensed languages; `None`: all.
-#[derive(PartialEq, Eq, Hash)]
-struct Licensed(u32, Option<Box<[Language]>>);
-
-/// The same, to look up with.
-#[derive(Hash)]
-struct LicensedRef<'a>(u32, Option<&'a [Language]>);
-
-impl Equivalent<Licensed> for LicensedRef<'_> {
-    fn equivalent(&self, key: &Licensed) -> bool {
-        (self.0, self.1) == (key.0, key.1.as_deref())
-    }
-}
-
 /// The sets of tracks met so far, all of one interner.
 pub(crate) struct Memo<'a> {
     interner: Sets<'a>,
-    /// By tracks and licensed languages: per offer, what is live.
-    played: HashMap<Licensed, Parts>,
+    latest: Latest,
     bits: Vec<u64>,
+    playable: Vec<u64>,
+}
+
+/// What is live of the tracks that were asked about last: the parts of a show, most of which share theirs, are asked about one
+/// after the other.
+#[derive(Default)]
+struct Latest {
+    /// The number of the tracks.
+    speech: Option<u32>,
+    /// By licensed languages (`None`: all) what is live by what countries offer.
+    offers: Vec<(Option<Box<[Language]>>, Parts)>,
 }
 
 /// Whose sets they are.
 enum Sets<'a> {
-    Own(Interner),
+    Own(Box<Interner>),
     Shared(&'a Interner),
 }
 
 impl Default for Memo<'_> {
     fn default() -> Self {
-        Self::of(Sets::Own(Interner::default()))
+        Self::of(Sets::Own(Box::default()))
     }
 }
 
@@ -239,8 +118,9 @@ impl<'a> Memo<'a> {
     fn of(interner: Sets<'a>) -> Self {
         Self {
             interner,
-            played: HashMap::new(),
+            latest: Latest::default(),
             bits: Vec::new(),
+            playable: Vec::new(),
         }
     }
 
@@ -264,17 +144,24 @@ impl<'a> Memo<'a> {
         if let Sets::Own(interner) = &mut self.interner {
             interner.prepare(facts);
         }
+        if self.latest.speech != Some(key.speech) {
+            self.latest.speech = Some(key.speech);
+            self.latest.offers.clear();
+        }
         let windows: &[Window] = facts.pools.rights.get(key.ids.rights);
         licence::regions(windows, at, live, |licensed, region| {
-            let found = self.played.get(&LicensedRef(key.speech, licensed));
-            let offers = match found {
-                Some(offers) => offers,
-                None => {
-                    let offers = self.offers(&facts.languages, speech, licensed);
-                    let licensed = Licensed(key.speech, licensed.map(Box::from));
-                    self.played.entry(licensed).insert(offers).into_mut()
-                }
-            };
+            let known = &self.latest.offers;
+            let at = known
+                .iter()
+                .position(|(list, _)| list.as_deref() == licensed);
+            let at = at.unwrap_or_else(|| {
+                let offers = self.offers(speech, licensed);
+                let known = &mut self.latest.offers;
+                known.push((licensed.map(Box::from), offers));
+                known.len() - 1
+            });
+            let (_, offers) = &self.latest.offers[at];
+            parts.reserve(offers.len());
             for (tracks, countries) in offers {
                 add(&mut parts, tracks, *countries & region);
             }
@@ -284,36 +171,20 @@ impl<'a> Memo<'a> {
     }
 
     /// The tracks that are live under a licence, by what countries offer.
-    fn offers(
-        &mut self,
-        languages: &Languages,
-        speech: &Speech,
-        licensed: Option<&[Language]>,
-    ) -> Parts {
-        let mut playable = Vec::new();
-        for track in speech.tracks.iter().filter(|track| track.ready) {
-            let track = (track.kind, track.language);
-            if is_licensed(languages, speech, track, licensed) {
-                insert(&mut playable, track);
-            }
-        }
+    fn offers(&mut self, speech: &Speech, licensed: Option<&[Language]>) -> Parts {
         let interner = self.interner.get();
+        let playable = &mut self.playable;
+        interner.licences().playable(speech, licensed, playable);
         let mut parts = Parts::new();
         for (offered, countries) in interner.offers() {
-            let Some(offered) = offered else {
-                add(&mut parts, &interner.set(languages, &playable), *countries);
-                continue;
-            };
             self.bits.clear();
             let words = playable.iter().zip(offered);
             self.bits.extend(words.map(|(a, b)| a & b));
-            let is_known = |(set, _): &&mut (TrackSet, CountrySet)| {
-                let (is, bits) = (set.bits(), &self.bits);
-                is_within(is, bits) && is_within(bits, is)
-            };
-            match parts.iter_mut().find(is_known) {
+            let bits = trimmed(&self.bits);
+            let mut known = parts.iter_mut();
+            match known.find(|(set, _)| set.bits() == bits) {
                 Some((_, all)) => *all |= *countries,
-                None => add(&mut parts, &interner.set(languages, &self.bits), *countries),
+                None => add(&mut parts, &interner.set(bits), *countries),
             }
         }
         parts
@@ -322,7 +193,6 @@ impl<'a> Memo<'a> {
     /// The tracks that are live for any of some videos.
     pub(crate) fn united<'b>(
         &mut self,
-        languages: &Languages,
         each: impl Iterator<Item = &'b [(TrackSet, CountrySet)]>,
     ) -> Parts {
         let mut all = Parts::new();
@@ -335,7 +205,7 @@ impl<'a> Memo<'a> {
                         continue;
                     }
                     rest = rest - inside;
-                    let united = self.union(languages, &all[at].0, tracks);
+                    let united = self.union(&all[at].0, tracks);
                     if united.is_same(&all[at].0) {
                         continue;
                     }
@@ -358,7 +228,7 @@ impl<'a> Memo<'a> {
         parts
     }
 
-    fn union(&mut self, languages: &Languages, a: &TrackSet, b: &TrackSet) -> TrackSet {
+    fn union(&mut self, a: &TrackSet, b: &TrackSet) -> TrackSet {
         if a.is_same(b) || is_within(b.bits(), a.bits()) {
             return a.clone();
         }
@@ -369,10 +239,8 @@ impl<'a> Memo<'a> {
         self.bits.extend_from_slice(a.bits());
         let len = a.bits().len().max(b.bits().len());
         self.bits.resize(len, 0);
-        for (all, word) in self.bits.iter_mut().zip(b.bits()) {
-            *all |= word;
-        }
-        self.interner.get().set(languages, &self.bits)
+        unite(&mut self.bits, b.bits());
+        self.interner.get().set(&self.bits)
     }
 }
 
@@ -398,24 +266,11 @@ fn add(parts: &mut Parts, tracks: &TrackSet, countries: CountrySet) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::Fallback;
     use crate::country::Country;
-
-    fn set(tags: &[&str]) -> TrackSet {
-        let track = |tag: &&str| TrackName {
-            kind: TrackKind::Dub,
-            language: Arc::from(*tag),
-        };
-        TrackSet::new(tags.iter().map(track).collect())
-    }
-
-    #[test]
-    fn sets_of_equal_tracks_are_equal() {
-        assert_eq!(set(&["fr", "de"]), set(&["de", "fr", "fr"]));
-        assert_ne!(set(&["fr"]), set(&["de"]));
-        assert!(TrackSet::default().is_empty());
-    }
 
     #[test]
     fn tracks_of_several_videos_are_united_country_by_country() {
@@ -423,21 +278,34 @@ mod tests {
             let country = |code: &&str| Country::from_code(code).unwrap();
             codes.iter().map(country).collect()
         };
-        let mut languages = Languages::new(Fallback::cldr());
-        let mut memo = Memo::default();
-        let mut of = |tags: &[&str]| {
+        let set = |tags: &[&str]| {
+            let track = |tag: &&str| TrackName {
+                kind: TrackKind::Dub,
+                language: Arc::from(*tag),
+            };
+            TrackSet::new(tags.iter().map(track).collect())
+        };
+        let mut facts = Facts::new(Fallback::cldr());
+        for tag in ["de", "fr", "it"] {
+            facts.languages.intern(tag);
+        }
+        let mut interner = Interner::default();
+        interner.prepare(&facts);
+        let of = |tags: &[&str]| {
             let mut bits = Vec::new();
             for tag in tags {
-                insert(&mut bits, (TrackKind::Dub, languages.intern(tag)));
+                let language = facts.languages.find(tag).unwrap();
+                interner::insert(&mut bits, (TrackKind::Dub, language));
             }
-            memo.interner.get().set(&languages, &bits)
+            interner.set(&bits)
         };
         let first = [(of(&["fr"]), countries(&["DE", "FR"]))];
         let second = [
             (of(&["fr", "it"]), countries(&["FR", "IT"])),
             (of(&["de"]), countries(&["DE"])),
         ];
-        let united = memo.united(&languages, [&first[..], &second[..]].into_iter());
+        let mut memo = Memo::sharing(&interner);
+        let united = memo.united([&first[..], &second[..]].into_iter());
         let wanted = [
             (set(&["de", "fr"]), countries(&["DE"])),
             (set(&["fr", "it"]), countries(&["FR", "IT"])),
