@@ -7,30 +7,30 @@
 //! from their children's, the future included. Videos with the same facts have the same verdict
 //! and are evaluated once per [`Scratch`].
 
-use std::array;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
+use crate::collection::Collector;
 use crate::configuration::{Configuration, Settings};
 use crate::country::CountrySet;
 use crate::facts::{Facts, Hold, Key, OPEN, Slot, Speech, Window};
-use crate::rule::{Applies, Check, Children, Heard, Rule, Terms};
+use crate::grouping::Grouping;
+use crate::rule::{Applies, Check, Heard, Rule, Terms};
 use crate::rules::ALL;
-use crate::tracks::Memo;
-use crate::verdict::{Moment, Outcome, assemble, drop_like};
+use crate::verdict::{Moment, Outcome};
 use crate::{Result, licence};
 
 /// How many values one task looks at.
 const CHUNK: usize = 512;
 
 /// A rule that is on.
-struct Active {
-    place: usize,
-    rule: &'static Rule,
+pub(crate) struct Active {
+    pub(crate) place: usize,
+    pub(crate) rule: &'static Rule,
     /// The rule's own, unless a test put another in its place.
-    check: Check,
+    pub(crate) check: Check,
     settings: Settings,
     /// The countries it blocks, by the number of the value it looks at.
     table: Vec<CountrySet>,
@@ -48,7 +48,7 @@ struct Seen {
 
 /// The rules as configured, with what they said about facts seen so far. Belongs to one [`Facts`].
 pub struct Evaluator {
-    active: Vec<Active>,
+    pub(crate) active: Vec<Active>,
     configuration: Configuration,
     fingerprint: String,
     seen: Seen,
@@ -59,7 +59,7 @@ pub struct Evaluator {
 #[derive(Default)]
 pub struct Scratch {
     played: HashMap<Key, Arc<Outcome>>,
-    tracks: Memo<'static>,
+    collector: Collector<'static>,
     instants: Vec<i64>,
 }
 
@@ -200,8 +200,9 @@ impl Evaluator {
                     .children(slot)
                     .map(|child| self.outcome(facts, child, now, scratch, visit))
                     .collect();
-                let tracks = &mut scratch.tracks;
-                Arc::new(self.collection(facts, row.to_key(), children, now, tracks))
+                let (key, parts) = (row.to_key(), children.iter().collect());
+                let collector = &mut scratch.collector;
+                self.collection(facts, &key, children.len(), parts, now, collector)
             }
         };
         visit(slot, &outcome);
@@ -213,8 +214,11 @@ impl Evaluator {
             return outcome.clone();
         }
         let mut draft = self.draft(facts, &key, now, &mut scratch.instants);
-        scratch.tracks.fill_in(facts, &key, &mut draft.timeline);
-        let outcome = Arc::new(self.finish(facts, draft));
+        let Collector {
+            tracks, grouping, ..
+        } = &mut scratch.collector;
+        tracks.fill_in(facts, &key, &mut draft.timeline);
+        let outcome = Arc::new(self.finish(facts, draft, grouping));
         scratch.played.insert(key, outcome.clone());
         outcome
     }
@@ -240,7 +244,9 @@ impl Evaluator {
                 true => lasting |= by,
                 false => passing |= by,
             }
-            blocked.push((active.place, by));
+            if !by.is_empty() {
+                blocked.push((active.place, by));
+            }
         }
         let moment = |at: i64, blocked: CountrySet| Moment {
             at,
@@ -313,9 +319,9 @@ impl Evaluator {
     }
 
     /// Groups the countries of a played video.
-    pub(crate) fn finish(&self, facts: &Facts, draft: Draft) -> Outcome {
+    pub(crate) fn finish(&self, facts: &Facts, draft: Draft, grouping: &mut Grouping) -> Outcome {
         let Draft { blocked, timeline } = draft;
-        assemble(facts.policies().markets(), &blocked, timeline)
+        grouping.outcome(facts.policies().markets(), &blocked, Arc::from(timeline))
     }
 
     /// What rules about windows and holds block of a played video at an instant.
@@ -327,63 +333,6 @@ impl Evaluator {
             })
     }
 
-    /// A show or season: live where one of its children is, blocked by what blocks all of them.
-    pub(crate) fn collection(
-        &self,
-        facts: &Facts,
-        key: Key,
-        mut children: Vec<Arc<Outcome>>,
-        now: i64,
-        tracks: &mut Memo<'_>,
-    ) -> Outcome {
-        let markets = facts.policies().markets();
-        let count = children.len();
-        children.sort_unstable_by_key(|child| Arc::as_ptr(child) as usize);
-        children.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        let live = children
-            .iter()
-            .fold(CountrySet::EMPTY, |live, child| live | child.live);
-        let below = Children { count, live };
-
-        let shared = children.iter().map(|child| child.blocked());
-        let shared = shared.reduce(|shared, child| array::from_fn(|at| shared[at] & child[at]));
-        let mut blocked = Vec::with_capacity(self.active.len());
-        for active in &self.active {
-            let mut by = CountrySet::EMPTY;
-            if active.rule.applies != Applies::Played {
-                by = match self.lasting(facts, active, &key) {
-                    Some(by) => by,
-                    None => match active.check {
-                        Check::Children(check) => check(&below, &active.terms(facts)),
-                        _ => passing_block(facts, active, &key, now),
-                    },
-                };
-            }
-            by |= shared.map_or(CountrySet::EMPTY, |shared| shared[active.place]);
-            blocked.push((active.place, by & markets));
-        }
-
-        let mut instants: Vec<i64> = children
-            .iter()
-            .flat_map(|child| child.timeline.iter().skip(1))
-            .map(|moment| moment.at)
-            .collect();
-        instants.sort_unstable();
-        instants.dedup();
-        let mut moment = |at: i64| {
-            let then = || children.iter().filter_map(|child| child.moment(at));
-            Moment {
-                at,
-                live: then().fold(CountrySet::EMPTY, |live, child| live | child.live),
-                tracks: tracks.united(then().map(|child| &child.tracks[..])),
-            }
-        };
-        let mut timeline = vec![moment(now)];
-        timeline.extend(instants.into_iter().map(moment));
-        drop_like(&mut timeline);
-        assemble(markets, &blocked, timeline)
-    }
-
     fn rules(&self, applies: Applies) -> impl Iterator<Item = &Active> {
         self.active
             .iter()
@@ -391,7 +340,7 @@ impl Evaluator {
     }
 
     /// What a rule blocks as long as the facts stay; `None` if that depends on time or children.
-    fn lasting(&self, facts: &Facts, active: &Active, key: &Key) -> Option<CountrySet> {
+    pub(crate) fn lasting(&self, facts: &Facts, active: &Active, key: &Key) -> Option<CountrySet> {
         let id = match active.check {
             Check::Ancestry(check) => return Some(check(key.orphan, &active.terms(facts))),
             Check::Ratings(_) => key.ids.ratings,
@@ -413,7 +362,7 @@ impl Evaluator {
 }
 
 impl Active {
-    fn terms<'a>(&'a self, facts: &'a Facts) -> Terms<'a> {
+    pub(crate) fn terms<'a>(&'a self, facts: &'a Facts) -> Terms<'a> {
         Terms {
             policies: facts.policies(),
             languages: &facts.languages,
@@ -434,7 +383,7 @@ fn fill<T>(table: &mut Vec<CountrySet>, newer: &[(u32, &T)], check: impl Fn(&T) 
 }
 
 /// What a rule about windows or holds blocks at an instant.
-fn passing_block(facts: &Facts, active: &Active, key: &Key, at: i64) -> CountrySet {
+pub(crate) fn passing_block(facts: &Facts, active: &Active, key: &Key, at: i64) -> CountrySet {
     let pools = &facts.pools;
     let windows: &[Window] = pools.rights.get(key.ids.rights);
     match active.check {

@@ -8,12 +8,14 @@
 //! decided.
 //! Nothing here reads a clock, a file or a network: time is an argument.
 
+mod collection;
 pub mod configuration;
 mod country;
 mod error;
 mod evaluate;
 mod explain;
 pub mod facts;
+mod grouping;
 mod language;
 mod licence;
 pub mod record;

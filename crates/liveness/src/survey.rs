@@ -14,10 +14,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::collection::Collector;
 use crate::country::CountrySet;
 use crate::evaluate::{Draft, Evaluator, next_boundary};
 use crate::facts::families::NO_PLACE;
 use crate::facts::{Facts, Key, Slot};
+use crate::grouping::Grouping;
 use crate::tracks::{Interner, Memo};
 use crate::verdict::Outcome;
 
@@ -320,8 +322,8 @@ impl Survey {
         let outcomes: Vec<(u32, Arc<Outcome>)> = std::mem::take(&mut self.drafts)
             .into_par_iter()
             .with_min_len(CHUNK)
-            .map(|drafted| {
-                let outcome = evaluator.finish(facts, drafted.draft);
+            .map_init(Grouping::default, |grouping, drafted| {
+                let outcome = evaluator.finish(facts, drafted.draft, grouping);
                 (drafted.id, Arc::new(outcome))
             })
             .collect();
@@ -347,8 +349,8 @@ impl Survey {
         let changed: Vec<Vec<u32>> = parts
             .into_par_iter()
             .map_init(
-                || Memo::sharing(&self.interner),
-                |memo, (start, collected)| collect.chunk(start, collected, memo),
+                || Collector::new(Memo::sharing(&self.interner)),
+                |collector, (start, collected)| collect.chunk(start, collected, collector),
             )
             .collect();
         if let Some(unsettled) = &mut self.unsettled {
@@ -414,7 +416,12 @@ struct Collect<'a> {
 impl Collect<'_> {
     /// Brings the shows and seasons of some whole families up to date; the positions at which anything
     /// changed, ascending.
-    fn chunk(&self, start: usize, collected: &mut [Collected], memo: &mut Memo<'_>) -> Vec<u32> {
+    fn chunk(
+        &self,
+        start: usize,
+        collected: &mut [Collected],
+        collector: &mut Collector<'_>,
+    ) -> Vec<u32> {
         let mut all_changed = Vec::new();
         let families = self.facts.families();
         // What waits for its parent, nearest last, with whether it changed.
@@ -438,9 +445,9 @@ impl Collect<'_> {
                         let outcomes = parts.iter().filter_map(|&(part, _)| {
                             let of_key = &self.keys.outcomes;
                             let key = families.keys[start + part] as usize;
-                            of_key.get(key).unwrap_or(&collected[part].outcome).clone()
+                            of_key.get(key).unwrap_or(&collected[part].outcome).as_ref()
                         });
-                        collected[at] = self.outcome(position, outcomes.collect(), memo);
+                        collected[at] = self.collected(position, outcomes, collector);
                     }
                 }
             }
@@ -454,16 +461,29 @@ impl Collect<'_> {
         all_changed
     }
 
-    fn outcome(&self, position: usize, parts: Vec<Arc<Outcome>>, memo: &mut Memo<'_>) -> Collected {
-        let slot = self.facts.families().slots[position];
-        let key = self.facts.row(slot).to_key();
-        let outcome = self
-            .evaluator
-            .collection(self.facts, key, parts, self.now, memo);
+    /// What is known of a show or season from now on.
+    fn collected<'b>(
+        &self,
+        position: usize,
+        outcomes: impl Iterator<Item = &'b Arc<Outcome>>,
+        collector: &mut Collector<'_>,
+    ) -> Collected {
+        let (facts, now) = (self.facts, self.now);
+        let mut count = 0;
+        let mut parts: Vec<&Arc<Outcome>> = Vec::new();
+        for outcome in outcomes {
+            count += 1;
+            if parts.last().is_none_or(|last| !Arc::ptr_eq(last, outcome)) {
+                parts.push(outcome);
+            }
+        }
+        let key = facts.row(facts.families().slots[position]).to_key();
+        let evaluator = self.evaluator;
+        let outcome = evaluator.collection(facts, &key, count, parts, now, collector);
         Collected {
-            outcome: Some(Arc::new(outcome)),
-            from: self.now,
-            until: next_boundary(self.facts, &key, self.now),
+            outcome: Some(outcome),
+            from: now,
+            until: next_boundary(facts, &key, now),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! that equal verdicts are equal in every bit.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::country::CountrySet;
 use crate::rules::ALL;
@@ -91,7 +92,7 @@ pub struct Outcome {
     /// Where the video is live.
     pub live: CountrySet,
     /// What will be live: from each instant on, ascending; the first is the evaluation's.
-    pub(crate) timeline: Vec<Moment>,
+    pub(crate) timeline: Arc<[Moment]>,
 }
 
 /// Where a video and its tracks are live from an instant on.
@@ -110,33 +111,11 @@ impl Moment {
     fn is_like(&self, other: &Self) -> bool {
         self.live == other.live && self.tracks == other.tracks
     }
-
-    /// Countries whose verdict is another one at another moment.
-    fn differs(&self, other: &Self) -> CountrySet {
-        let mut same = CountrySet::all() - (self.live | other.live);
-        let both = self.live & other.live;
-        same |= both - (with_tracks(&self.tracks) | with_tracks(&other.tracks));
-        for (tracks, countries) in &self.tracks {
-            for (others, elsewhere) in &other.tracks {
-                let shared = *countries & *elsewhere;
-                if !shared.is_empty() && tracks == others {
-                    same |= shared;
-                }
-            }
-        }
-        CountrySet::all() - same
-    }
 }
 
 /// Leaves out the moments at which everything is as before.
 pub(crate) fn drop_like(timeline: &mut Vec<Moment>) {
     timeline.dedup_by(|later, earlier| later.is_like(earlier));
-}
-
-fn with_tracks(parts: &[(TrackSet, CountrySet)]) -> CountrySet {
-    parts
-        .iter()
-        .fold(CountrySet::EMPTY, |all, &(_, countries)| all | countries)
 }
 
 impl PartialEq for Outcome {
@@ -156,7 +135,7 @@ impl Outcome {
         Self {
             groups,
             live,
-            timeline: Vec::new(),
+            timeline: Arc::default(),
         }
     }
 
@@ -193,91 +172,5 @@ impl Outcome {
     pub(crate) fn moment(&self, at: i64) -> Option<&Moment> {
         let after = self.timeline.partition_point(|moment| moment.at <= at);
         self.timeline.get(after.checked_sub(1)?)
-    }
-}
-
-/// Groups countries by what blocks them, by what is live and by what will change next.
-pub(crate) fn assemble(
-    markets: CountrySet,
-    blocked: &[(usize, CountrySet)],
-    timeline: Vec<Moment>,
-) -> Outcome {
-    let mut groups = Vec::new();
-    if !markets.is_empty() {
-        groups.push(Group {
-            live: false,
-            countries: markets,
-            blockers: BlockerSet::EMPTY,
-            tracks: TrackSet::default(),
-            next: None,
-        });
-    }
-    let mut live = CountrySet::EMPTY;
-    if let Some((now, later)) = timeline.split_first() {
-        live = now.live;
-        split(&mut groups, live, |group| group.live = true);
-        for (tracks, countries) in &now.tracks {
-            split(&mut groups, *countries, |group| {
-                group.tracks = tracks.clone()
-            });
-        }
-        let mut settled = CountrySet::EMPTY;
-        for then in later {
-            let changed = now.differs(then) - settled;
-            settled |= changed;
-            split(&mut groups, changed, |group| {
-                group.next = Some(NextChange {
-                    at: then.at,
-                    live: false,
-                    tracks: TrackSet::default(),
-                });
-            });
-            for_next(&mut groups, changed & then.live, |next| next.live = true);
-            for (tracks, countries) in &then.tracks {
-                for_next(&mut groups, changed & *countries, |next| {
-                    next.tracks = tracks.clone()
-                });
-            }
-        }
-    }
-    for &(place, countries) in blocked {
-        split(&mut groups, countries, |group| {
-            group.blockers.0 |= 1 << place
-        });
-    }
-    groups.sort_unstable_by_key(|group| group.countries.first());
-    Outcome {
-        groups,
-        live,
-        timeline,
-    }
-}
-
-fn for_next(groups: &mut Vec<Group>, set: CountrySet, mark: impl Fn(&mut NextChange)) {
-    split(groups, set, |group| {
-        if let Some(next) = &mut group.next {
-            mark(next);
-        }
-    });
-}
-
-/// Splits every group into the countries of a set, which are marked, and the others.
-fn split(groups: &mut Vec<Group>, set: CountrySet, mark: impl Fn(&mut Group)) {
-    if set.is_empty() {
-        return;
-    }
-    for at in 0..groups.len() {
-        let inside = groups[at].countries & set;
-        if inside.is_empty() {
-            continue;
-        }
-        let outside = groups[at].countries - set;
-        if !outside.is_empty() {
-            let mut rest = groups[at].clone();
-            rest.countries = outside;
-            groups.push(rest);
-        }
-        groups[at].countries = inside;
-        mark(&mut groups[at]);
     }
 }

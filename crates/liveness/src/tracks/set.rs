@@ -118,7 +118,7 @@ impl TrackSet {
     }
 
     /// Whether it is the other set in memory: what is equal of one interner is.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
             (None, None) => true,
