@@ -6,6 +6,7 @@ use crate::codec::hash::{hash_int, murmur3};
 use crate::codec::varint::{unzigzag_int, unzigzag_long, zigzag_int, zigzag_long};
 use crate::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, double_bits, float_bits, string};
 use crate::key::KeyValue;
+use crate::read::{Raw, TypeState};
 use crate::record::{Entries, Fields, Reader, Stored, put_field};
 use crate::schema::{FieldType, KeyPath, Schema, resolve_key_path};
 
@@ -83,6 +84,55 @@ impl Links {
             }
             Self::Map(keys, values) => {
                 for (key, value) in Entries::map(record) {
+                    if let Some(target) = keys {
+                        each(*target, key);
+                    }
+                    if let Some(target) = values {
+                        each(*target, value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// [`for_each`](Self::for_each) of a committed record, read where it is; those of a SET come in the order of its buckets.
+    /// `elements` is room for these.
+    pub(super) fn for_each_of(
+        &self,
+        state: &TypeState,
+        ordinal: Ordinal,
+        elements: &mut Vec<Ordinal>,
+        mut each: impl FnMut(usize, Ordinal),
+    ) {
+        match self {
+            Self::Object { any: false, .. } => {}
+            Self::Object { targets, .. } => {
+                let Some(view) = state.object(ordinal) else {
+                    return;
+                };
+                for (field, target) in targets.iter().enumerate() {
+                    if let (Some(target), Raw::Fixed(child)) = (target, view.raw(field)) {
+                        each(*target, child as Ordinal);
+                    }
+                }
+            }
+            Self::List(target) => {
+                if let (Some(target), Some(view)) = (target, state.list(ordinal)) {
+                    view.iter().for_each(|element| each(*target, element));
+                }
+            }
+            Self::Set(target) => {
+                if let (Some(target), Some(view)) = (target, state.set(ordinal)) {
+                    elements.clear();
+                    view.append_to(elements);
+                    elements.iter().for_each(|&element| each(*target, element));
+                }
+            }
+            Self::Map(keys, values) => {
+                let Some(view) = state.map(ordinal) else {
+                    return;
+                };
+                for (key, value) in view.iter() {
                     if let Some(target) = keys {
                         each(*target, key);
                     }

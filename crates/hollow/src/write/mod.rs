@@ -63,6 +63,7 @@ mod marks;
 mod options;
 mod ordinals;
 mod parallel;
+mod references;
 mod resolve;
 mod restore;
 mod seal;

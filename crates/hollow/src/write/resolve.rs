@@ -11,7 +11,7 @@ use super::links::key_bytes;
 use super::marks::Mark;
 use super::state::{TypeId, WriteState};
 use super::table::hash_bytes;
-use super::types::TypeWriter;
+use super::types::{TypeCycle, TypeWriter};
 use super::{WriteError, parallel};
 use crate::{Ordinal, Result};
 
@@ -40,35 +40,25 @@ impl WriteState {
 
     /// Everything staged stays, and everything committed that was not added again goes.
     fn resolve_total(&mut self) {
-        let counts_references = self.counts_references;
         parallel::for_each(&mut self.types, true, |writer| {
             let cycle = &mut writer.cycle;
             cycle.live = vec![true; cycle.staged.len()];
             list_added(writer);
-            let mut removed = Vec::new();
             if let Some(state) = &writer.state {
+                let TypeCycle { seen, removed, .. } = &mut writer.cycle;
                 for (first, populated) in state.populated_words() {
-                    let seen = writer.cycle.seen[first as usize / 64].load(Relaxed);
-                    let mut gone = populated & !seen;
+                    let mut gone = populated & !seen[first as usize / 64].load(Relaxed);
                     while gone != 0 {
-                        removed.push(first + gone.trailing_zeros());
+                        removed.ordinals.push(first + gone.trailing_zeros());
                         gone &= gone - 1;
                     }
                 }
             }
-            removed
-                .into_iter()
-                .for_each(|ordinal| writer.remove(ordinal));
+            writer.read_removed();
         });
-        if counts_references {
-            for at in 0..self.types.len() {
-                for child in self.added_references(at) {
-                    self.refer(child, true);
-                }
-                for child in removed_references(&self.types[at]) {
-                    self.refer(child, false);
-                }
-            }
+        if let Some(references) = &mut self.references {
+            references.add_new(&self.types);
+            references.drop_removed(&self.types);
         }
     }
 
@@ -85,123 +75,94 @@ impl WriteState {
         }
         let parallel = self.is_large();
         parallel::for_each(&mut self.types, parallel, |writer| {
-            writer.cycle.removed.sort();
+            writer.read_removed();
             list_added(writer);
         });
         Ok(())
     }
 
-    /// Counts the references of upserted new records, and of the new children that they lead to.
+    /// Finds the new records that upserted ones lead to, and counts the references of all of them.
     fn mark_live(&mut self) -> Result<()> {
+        let mut live: Vec<Vec<bool>> = Vec::with_capacity(self.types.len());
         let mut work = Vec::new();
-        for at in 0..self.types.len() {
-            let cycle = &mut self.types[at].cycle;
-            cycle.live = vec![false; cycle.staged.len()];
-            for index in 0..cycle.staged.len() {
-                if cycle.marks.get(cycle.staged.ordinal(index)) == Some(Mark::Pinned) {
-                    cycle.live[index] = true;
-                    work.push((at, index));
-                }
-            }
+        for (at, writer) in self.types.iter().enumerate() {
+            let cycle = &writer.cycle;
+            let is_pinned =
+                |index| cycle.marks.get(cycle.staged.ordinal(index)) == Some(Mark::Pinned);
+            let pinned: Vec<bool> = (0..cycle.staged.len()).map(is_pinned).collect();
+            let indexes = (0..pinned.len()).filter(|&index| pinned[index]);
+            work.extend(indexes.map(|index| (at, index)));
+            live.push(pinned);
         }
-        let mut children = Vec::new();
+        // Put back only with the whole cycle counted: after an error all are counted anew.
+        let Some(mut references) = self.references.take() else {
+            return Ok(());
+        };
+        let is_checking = self.options.check_references;
+        let mut dangling = None;
         while let Some((at, index)) = work.pop() {
             let writer = &self.types[at];
-            writer
-                .links
-                .for_each(writer.cycle.staged.record(index), |target, child| {
-                    children.push((target, child))
-                });
-            for (target, child) in children.drain(..) {
-                let cycle = &mut self.types[target].cycle;
-                match cycle.staged.index_of(child) {
-                    Some(child_index) if !cycle.live[child_index] => {
-                        cycle.live[child_index] = true;
+            let record = writer.cycle.staged.record(index);
+            writer.links.for_each(record, |target, child| {
+                let child_type = &self.types[target];
+                let staged = &child_type.cycle.staged;
+                // What committed records refer to is there.
+                let is_known = staged.is_empty() && references.count(target, child) > 0;
+                match staged.index_of(child) {
+                    _ if is_known => {}
+                    Some(child_index) if !live[target][child_index] => {
+                        live[target][child_index] = true;
                         work.push((target, child_index));
                     }
-                    None if self.options.check_references
-                        && !self.types[target].is_committed(child) =>
-                    {
-                        return Err(self.dangling(at, target, child).into());
+                    None if is_checking && !child_type.is_committed(child) => {
+                        dangling = Some((at, target, child));
+                        return;
                     }
                     _ => {}
                 }
-                self.refer((target, child), true);
+                references.add_one(target, child);
+            });
+            if let Some((from, to, child)) = dangling {
+                return Err(self.dangling(from, to, child).into());
             }
         }
+        for (writer, live) in self.types.iter_mut().zip(live) {
+            writer.cycle.live = live;
+        }
+        references.hold_cycle();
+        self.references = Some(references);
         Ok(())
     }
 
-    /// Removes the committed records in `work` to which nothing refers and which were not upserted, then their children
+    /// Lists the committed records in `work` to which nothing refers and which were not upserted as removed, then their children
     /// of which the same is true.
     fn remove_unreferenced(&mut self, work: &mut Vec<(usize, Ordinal)>) {
-        let mut children = Vec::new();
+        let Some(references) = &mut self.references else {
+            return;
+        };
+        let mut elements = Vec::new();
         while let Some((at, ordinal)) = work.pop() {
-            let writer = &mut self.types[at];
-            let kept = matches!(
-                writer.cycle.marks.get(ordinal),
-                Some(Mark::Pinned | Mark::Removed)
-            );
-            if kept || writer.reference_count(ordinal) > 0 || !writer.is_committed(ordinal) {
+            let TypeWriter {
+                cycle,
+                state: Some(state),
+                links,
+                ..
+            } = &mut self.types[at]
+            else {
+                continue;
+            };
+            let is_kept = matches!(cycle.marks.get(ordinal), Some(Mark::Pinned | Mark::Removed));
+            if is_kept || references.count(at, ordinal) > 0 || !state.is_populated(ordinal) {
                 continue;
             }
-            writer.cycle.marks.insert(ordinal, Mark::Removed);
-            writer.remove(ordinal);
-            if let Some(record) = writer.cycle.removed.last() {
-                writer
-                    .links
-                    .for_each(record, |target, child| children.push((target, child)));
-            }
-            for child in children.drain(..) {
-                if self.refer(child, false) == 0 {
-                    work.push(child);
+            cycle.marks.insert(ordinal, Mark::Removed);
+            cycle.removed.ordinals.push(ordinal);
+            links.for_each_of(state, ordinal, &mut elements, |target, child| {
+                if references.drop_one(target, child) == 0 {
+                    work.push((target, child));
                 }
-            }
+            });
         }
-    }
-
-    fn refer(&mut self, (target, ordinal): (usize, Ordinal), up: bool) -> u32 {
-        self.reference_log.push((target as u32, ordinal, up));
-        self.types[target].refer(ordinal, up)
-    }
-
-    fn added_references(&self, at: usize) -> Vec<(usize, Ordinal)> {
-        let mut references = Vec::new();
-        for (_, record) in self.types[at].added() {
-            self.types[at]
-                .links
-                .for_each(record, |target, child| references.push((target, child)));
-        }
-        references
-    }
-
-    /// Counts the references of all committed records, once.
-    pub(super) fn count_references(&mut self) {
-        let mut counts: Vec<Vec<u32>> = self
-            .types
-            .iter()
-            .map(|writer| {
-                let last = writer.state.as_ref().and_then(|state| state.last_ordinal());
-                vec![0; last.map_or(0, |last| last as usize + 1)]
-            })
-            .collect();
-        let mut scratch = Vec::new();
-        for writer in self.types.iter().filter(|writer| writer.links.any()) {
-            let Some(state) = &writer.state else { continue };
-            for ordinal in state.ordinals() {
-                scratch.clear();
-                state.serialize(ordinal, &mut scratch);
-                writer.links.for_each(&scratch, |target, child| {
-                    if let Some(count) = counts[target].get_mut(child as usize) {
-                        *count += 1;
-                    }
-                });
-            }
-        }
-        for (writer, counts) in self.types.iter_mut().zip(counts) {
-            writer.references = counts;
-        }
-        self.counts_references = true;
     }
 
     /// Every reference of a new record must lead to a record of the sealed state; where references are counted, no
@@ -219,8 +180,8 @@ impl WriteState {
                     });
                 }
             }
-            if self.counts_references {
-                let referred = |&&ordinal: &&Ordinal| writer.reference_count(ordinal) > 0;
+            if self.references.is_some() {
+                let referred = |&&ordinal: &&Ordinal| self.reference_count(at, ordinal) > 0;
                 if let Some(&ordinal) = writer.cycle.removed.ordinals.iter().find(referred) {
                     dangling = Some((self.referring_type(at), at, ordinal));
                 }
@@ -307,14 +268,4 @@ fn list_added(writer: &mut TypeWriter) {
     cycle
         .added
         .sort_unstable_by_key(|&index| cycle.staged.ordinal(index as usize));
-}
-
-fn removed_references(writer: &TypeWriter) -> Vec<(usize, Ordinal)> {
-    let mut references = Vec::new();
-    for (_, record) in writer.cycle.removed.iter() {
-        writer
-            .links
-            .for_each(record, |target, child| references.push((target, child)));
-    }
-    references
 }

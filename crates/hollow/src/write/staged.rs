@@ -1,5 +1,8 @@
 //! The new records of the open cycle: one run of bytes, in the order of adding.
 
+use rayon::prelude::*;
+
+use super::parallel::is_worthwhile;
 use crate::Ordinal;
 
 /// New records of a type and where each of them is. Clearing costs by the number of records, so that a small cycle in a
@@ -20,7 +23,7 @@ struct Entry {
 }
 
 /// Buffers larger than this are given back when a cycle ends: a first load must not hold on to its staging area.
-const KEPT_BYTES: usize = 1 << 20;
+const KEPT_BYTES: usize = 4 << 20;
 
 impl Staged {
     /// Adds a record under an ordinal that has none yet.
@@ -41,6 +44,10 @@ impl Staged {
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// The index of the record with this ordinal, in order of adding.
@@ -86,49 +93,49 @@ impl Staged {
     }
 }
 
-/// Records with their ordinals, ascending once [sorted](Self::sort), in one run of bytes: what a cycle removes.
+/// Records with their ordinals in one run of bytes: what a cycle removes. First the ordinals are listed, in any order; then
+/// the records are [filled in](Self::fill).
 #[derive(Debug, Default)]
 pub(crate) struct OrdinalRecords {
+    /// Ascending once the records are there.
     pub(crate) ordinals: Vec<Ordinal>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
+/// Records that a thread reads in one go.
+const CHUNK: usize = 512;
+
 impl OrdinalRecords {
-    /// Adds a record that `write` appends to the buffer.
-    pub(crate) fn push_with(&mut self, ordinal: Ordinal, write: impl FnOnce(&mut Vec<u8>)) {
-        self.ordinals.push(ordinal);
-        write(&mut self.bytes);
-        self.ends.push(self.bytes.len());
+    /// Brings the ordinals into order and appends the record of each by `write`.
+    pub(crate) fn fill(&mut self, write: impl Fn(Ordinal, &mut Vec<u8>) + Sync) {
+        self.ordinals.sort_unstable();
+        if !is_worthwhile(self.len()) {
+            for &ordinal in &self.ordinals {
+                write(ordinal, &mut self.bytes);
+                self.ends.push(self.bytes.len());
+            }
+            return;
+        }
+        let chunks = self.ordinals.par_chunks(CHUNK).map(|ordinals| {
+            let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(ordinals.len()));
+            for &ordinal in ordinals {
+                write(ordinal, &mut bytes);
+                ends.push(bytes.len());
+            }
+            (bytes, ends)
+        });
+        let chunks: Vec<(Vec<u8>, Vec<usize>)> = chunks.collect();
+        for (bytes, ends) in chunks {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(&bytes);
+            self.ends.extend(ends.into_iter().map(|end| start + end));
+        }
     }
 
     pub(crate) fn record(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.bytes[start..self.ends[index]]
-    }
-
-    /// The record that was added last.
-    pub(crate) fn last(&self) -> Option<&[u8]> {
-        self.len().checked_sub(1).map(|index| self.record(index))
-    }
-
-    /// Brings records that were added in any order into that of their ordinals.
-    pub(crate) fn sort(&mut self) {
-        if self.ordinals.is_sorted() {
-            return;
-        }
-        let mut order: Vec<(Ordinal, u32)> = self.ordinals.iter().copied().zip(0..).collect();
-        order.sort_unstable();
-        let mut sorted = Self {
-            ordinals: Vec::with_capacity(self.len()),
-            bytes: Vec::with_capacity(self.bytes.len()),
-            ends: Vec::with_capacity(self.len()),
-        };
-        for (ordinal, index) in order {
-            let record = self.record(index as usize);
-            sorted.push_with(ordinal, |out| out.extend_from_slice(record));
-        }
-        *self = sorted;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -140,6 +147,15 @@ impl OrdinalRecords {
             .iter()
             .enumerate()
             .map(|(index, &ordinal)| (ordinal, self.record(index)))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if self.bytes.capacity() > KEPT_BYTES {
+            *self = Self::default();
+        }
+        self.ordinals.clear();
+        self.bytes.clear();
+        self.ends.clear();
     }
 }
 
@@ -165,14 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn removed_records_are_brought_into_order() {
-        let mut removed = OrdinalRecords::default();
-        for (ordinal, record) in [(7, &b"seven"[..]), (1, b""), (4, b"four")] {
-            removed.push_with(ordinal, |out| out.extend_from_slice(record));
-            assert_eq!(removed.last(), Some(record));
+    fn removed_records_are_read_in_order_by_one_thread_and_by_many() {
+        let record = |ordinal: Ordinal| ordinal.to_string().repeat(ordinal as usize % 3);
+        for most in [10, 20_000] {
+            let mut removed = OrdinalRecords::default();
+            removed.ordinals.extend((0..most).rev().step_by(2));
+            removed.fill(|ordinal, out| out.extend_from_slice(record(ordinal).as_bytes()));
+            let expected = (0..most).filter(|ordinal| ordinal % 2 == 1);
+            assert!(removed.iter().map(|(ordinal, _)| ordinal).eq(expected));
+            let is_right = |(ordinal, found): (Ordinal, &[u8])| found == record(ordinal).as_bytes();
+            assert!(removed.iter().all(is_right));
+            removed.clear();
+            assert_eq!(removed.iter().count(), 0);
         }
-        removed.sort();
-        let sorted: Vec<(Ordinal, &[u8])> = removed.iter().collect();
-        assert_eq!(sorted, [(1, &b""[..]), (4, b"four"), (7, b"seven")]);
     }
 }

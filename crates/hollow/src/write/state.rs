@@ -11,15 +11,16 @@ use super::compare::Scratch;
 use super::links::{Links, Path};
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
+use super::references::References;
 use super::sealed::Sealed;
 use super::shared::Shared;
 use super::stats::TypeStats;
 use super::table::OrdinalTable;
 use super::types::{TypeCycle, TypeWriter};
+use crate::Result;
 use crate::read::ReadState;
 use crate::schema::Schema;
 use crate::sums::ChainSum;
-use crate::{Ordinal, Result};
 
 /// A type of one write state: its position among the schemas that the state was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,12 +45,10 @@ pub struct WriteState {
     pub(super) parts: BTreeSet<String>,
     pub(super) phase: Phase,
     pub(super) committed: Option<Committed>,
-    /// Whether the types' reference counts are kept: from the first incremental cycle on.
-    pub(super) counts_references: bool,
+    /// Counted from the first incremental cycle on.
+    pub(super) references: Option<References>,
     /// The state as it was restored, with other schemas, until the first cycle ends.
     pub(super) evolving: Option<ReadState>,
-    /// Reference counts changed by the open cycle's seal: type, ordinal, up.
-    pub(super) reference_log: Vec<(u32, Ordinal, bool)>,
     tags: BTreeMap<String, String>,
     pub(super) scratch: Scratch,
     /// A buffer for the key that is looked for.
@@ -108,9 +107,8 @@ impl WriteState {
             options,
             phase: Phase::Idle,
             committed: None,
-            counts_references: false,
+            references: None,
             evolving: None,
-            reference_log: Vec::new(),
             tags: BTreeMap::new(),
             scratch: Scratch::default(),
             key: Vec::new(),
@@ -168,8 +166,8 @@ impl WriteState {
     /// the first one, which counts all references once. An open cycle is rolled back first.
     pub fn begin_incremental(&mut self) {
         self.rollback();
-        if !self.counts_references {
-            self.count_references();
+        if self.references.is_none() {
+            self.references = Some(References::of(&self.types));
         }
         self.phase = Phase::Incremental;
     }
@@ -254,7 +252,9 @@ impl WriteState {
                 .ok_or_else(|| WriteError::WrongMoment("nothing was committed").into());
         }
         self.commit_types(sealed.state());
-        self.reference_log.clear();
+        if let Some(references) = &mut self.references {
+            references.commit();
+        }
         self.tags.clear();
         Ok(&self.committed.insert(committed).state)
     }
@@ -272,8 +272,8 @@ impl WriteState {
             }
             return;
         }
-        for (ty, ordinal, up) in std::mem::take(&mut self.reference_log).into_iter().rev() {
-            self.types[ty as usize].refer(ordinal, !up);
+        if let Some(references) = &mut self.references {
+            references.rollback(&self.types);
         }
         self.types.iter_mut().for_each(TypeWriter::rollback);
     }
@@ -331,7 +331,6 @@ fn new_type(
         ordinals: OrdinalAllocator::new(options.ordinals, options.partitioned),
         stats: TypeStats::new(schema),
         shard_count: options.pinned_shards.get(schema.name()).copied(),
-        references: Vec::new(),
         state: None,
         cycle: TypeCycle::default(),
         schema: Arc::new(schema.clone()),

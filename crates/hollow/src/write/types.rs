@@ -43,8 +43,6 @@ pub(super) struct TypeWriter {
     pub(super) stats: TypeStats,
     /// Shard count of the committed state, or the pinned one before there is any.
     pub(super) shard_count: Option<u32>,
-    /// How many references of committed records lead to each ordinal; empty until the first incremental cycle.
-    pub(super) references: Vec<u32>,
     /// The committed records.
     pub(super) state: Option<TypeState>,
     pub(super) cycle: TypeCycle,
@@ -160,6 +158,11 @@ impl TypeWriter {
     /// Takes a record in that is in neither the committed state nor the cycle.
     pub(super) fn stage(&mut self, hash: u32, record: &[u8]) -> Result<Ordinal, WriteError> {
         validate(&self.schema, record)?;
+        self.stage_valid(hash, record)
+    }
+
+    /// The same of a record that is known to be one of the type.
+    pub(super) fn stage_valid(&mut self, hash: u32, record: &[u8]) -> Result<Ordinal, WriteError> {
         let ordinal = self.take_ordinal(|| murmur3(record) as u32)?;
         self.table.insert(hash, ordinal);
         self.cycle.staged.push(ordinal, hash, record);
@@ -212,32 +215,19 @@ impl TypeWriter {
         }
     }
 
-    /// Changes the number of references to an ordinal and returns the new one.
-    pub(super) fn refer(&mut self, ordinal: Ordinal, up: bool) -> u32 {
-        let at = ordinal as usize;
-        if at >= self.references.len() {
-            self.references.resize(at + 1, 0);
-        }
-        let count = &mut self.references[at];
-        *count = if up {
-            *count + 1
-        } else {
-            count.saturating_sub(1)
-        };
-        *count
-    }
-
-    pub(super) fn reference_count(&self, ordinal: Ordinal) -> u32 {
-        self.references.get(ordinal as usize).copied().unwrap_or(0)
-    }
-
-    /// Notes a committed record as removed by the cycle.
-    pub(super) fn remove(&mut self, ordinal: Ordinal) {
+    /// Reads the removed records, whose ordinals are listed.
+    pub(super) fn read_removed(&mut self) {
         if let Some(state) = &self.state {
-            self.cycle
-                .removed
-                .push_with(ordinal, |out| state.serialize(ordinal, out));
+            let removed = &mut self.cycle.removed;
+            removed.fill(|ordinal, out| state.serialize(ordinal, out));
         }
+    }
+
+    /// The staged records of the sealed state, in order of adding.
+    pub(super) fn live_staged(&self) -> impl Iterator<Item = &[u8]> {
+        let TypeCycle { staged, live, .. } = &self.cycle;
+        let live = live.iter().enumerate().filter(|(_, live)| **live);
+        live.map(|(index, _)| staged.record(index))
     }
 
     /// The staged records of the sealed state with their ordinals, ascending.
@@ -374,7 +364,7 @@ impl TypeWriter {
         for index in 0..cycle.staged.len() {
             self.forget(&cycle, index);
         }
-        if cycle.staged.len() > 0 {
+        if !cycle.staged.is_empty() {
             self.shared.clear();
         }
         self.ordinals.rollback();
@@ -412,7 +402,7 @@ impl TypeCycle {
         self.deleted.clear();
         self.live.clear();
         self.added.clear();
-        self.removed = OrdinalRecords::default();
+        self.removed.clear();
         self.removed_keys.clear();
         self.layout = None;
         self.counted = false;

@@ -1,3 +1,4 @@
+mod references;
 mod resolve;
 mod upserts;
 mod vectors;
