@@ -7,6 +7,7 @@
 
 use rayon::prelude::*;
 
+use super::WriteError;
 use super::compare::Scratch;
 use super::table::hash_bytes;
 use super::types::TypeWriter;
@@ -53,6 +54,18 @@ impl RecordBatch {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
         self.ends.extend(other.ends.iter().map(|end| start + end));
+    }
+
+    /// All records of some batches, in their order.
+    #[must_use]
+    pub fn concat(batches: &[Self]) -> Self {
+        let sum = |length: fn(&Self) -> usize| batches.iter().map(length).sum();
+        let mut all = Self {
+            bytes: Vec::with_capacity(sum(|batch| batch.bytes.len())),
+            ends: Vec::with_capacity(sum(Self::len)),
+        };
+        batches.iter().for_each(|batch| all.append(batch));
+        all
     }
 
     /// Number of records.
@@ -110,6 +123,7 @@ impl RecordBatch {
         let mut all = Probed::default();
         for chunk in chunks {
             all.new.extend(chunk.new);
+            all.malformed = all.malformed.or(chunk.malformed);
             all.repeated.extend(chunk.repeated);
         }
         all
@@ -167,6 +181,8 @@ impl RecordBatch {
                 let hash = hash_bytes(record);
                 let found = writer.lookup(hash, record, &mut scratch);
                 if found.is_none() {
+                    let checked = crate::record::validate(&writer.schema, record);
+                    probed.malformed = probed.malformed.take().or(checked.err());
                     probed.new.push((start + at, hash));
                 }
                 found
@@ -197,6 +213,8 @@ impl RecordBatch {
 pub(super) struct Probed {
     /// Those that the type does not hold, in order: index and hash.
     pub(super) new: Vec<(usize, u32)>,
+    /// What is wrong with the first that is no record of the type.
+    pub(super) malformed: Option<WriteError>,
     /// Indexes of some that were met again, other than the shortest.
     pub(super) repeated: Vec<usize>,
 }

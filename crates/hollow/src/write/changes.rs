@@ -81,14 +81,19 @@ impl WriteState {
         let start = ordinals.len();
         ordinals.resize(start + batch.len(), 0);
         let probed = batch.probe(&self.types[ty.at()], is_total, &mut ordinals[start..]);
+        if let Some(malformed) = probed.malformed {
+            return Err(malformed.into());
+        }
         self.types[ty.at()].table.reserve(probed.new.len());
+        let has_key = self.types[ty.at()].key.is_some();
         for (index, hash) in probed.new {
             let record = batch.record(index);
+            let writer = &mut self.types[ty.at()];
             // What was not there may have been added by the batch itself.
-            let staged = self.types[ty.at()].lookup(hash, record, &mut self.scratch);
-            ordinals[start + index] = match staged {
+            ordinals[start + index] = match writer.lookup(hash, record, &mut self.scratch) {
                 Some(ordinal) => ordinal,
-                None => self.stage(ty, hash, record)?,
+                None if has_key => self.stage(ty, hash, record)?,
+                None => writer.stage_valid(hash, record)?,
             };
         }
         let shared = &mut self.types[ty.at()].shared;

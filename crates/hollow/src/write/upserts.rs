@@ -27,8 +27,9 @@ struct Replacing {
 
 impl WriteState {
     /// [Upserts](Self::upsert) the records of a batch in its order and appends their ordinals to `ordinals`. `committed` says
-    /// for each record where the caller remembers the committed one with its key; where that is so, and the cycle has said
-    /// nothing of the type's records but by upserts, the key need not be looked up. A wrong place, or none, costs time only.
+    /// for each record where the caller remembers the committed one with its key, and may end before the batch does; where
+    /// that is so, and the cycle has said nothing of the type's records but by upserts, the key need not be looked up. A wrong
+    /// place, or none, costs time only.
     ///
     /// # Errors
     /// As [`upsert`](Self::upsert). The cycle should be rolled back then: some of the records are upserted, and what was
@@ -79,18 +80,21 @@ impl WriteState {
         let paths = writer.key.as_deref().unwrap_or_default();
         let state = || (Vec::new(), Default::default());
         let look = |(key, scratch): &mut (Vec<u8>, _), at: usize| {
-            let previous = committed.get(at).copied().flatten()?;
             let record = batch.record(at);
             // The walk to the key's fields wants a record that is whole.
             crate::record::validate(&writer.schema, record).ok()?;
             key_bytes(&self.types, paths, record, key);
-            if !self.is_only(ty, previous, key) || writer.holds(previous, record, scratch) {
+            let key_hash = hash_bytes(key);
+            let is_only = |&ordinal: &Ordinal| self.is_only(ty, ordinal, key);
+            let hint = committed.get(at).copied().flatten().filter(is_only);
+            let previous = hint.or_else(|| writer.keys.under(key_hash).find(is_only))?;
+            if writer.holds(previous, record, scratch) {
                 return None;
             }
             Some(Replacing {
                 previous,
                 hash: hash_bytes(record),
-                key_hash: hash_bytes(key),
+                key_hash,
             })
         };
         let records = (0..batch.len()).into_par_iter();
