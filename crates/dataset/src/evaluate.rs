@@ -30,6 +30,7 @@ use crate::{BoxError, SubscriberOptions, View};
 
 pub use basis::{Basis, Followed, tag};
 pub use cycle::{Evaluated, EvaluationPhases, Evaluator, EvaluatorOptions, Outcome};
+pub use difference::Change;
 pub use follow::Follow;
 pub use inputs::{InputStatus, Inputs};
 pub use past::{Past, When};
@@ -50,9 +51,9 @@ pub enum Decided<A: Application> {
 /// What is decided, from which inputs. Pure: it does no IO, and reads no clock.
 pub trait Application {
     /// What tells the output's records apart.
-    type Key: Ord + Clone;
+    type Key: Ord + Clone + Send + Sync;
     /// What the output holds for a key.
-    type Output: Send + 'static;
+    type Output: Send + Sync + 'static;
 
     /// The inputs.
     fn inputs(&self) -> Vec<InputSpec>;
@@ -98,10 +99,9 @@ pub trait Application {
     /// Whether two outputs of a key are one and the same record.
     fn is_equal(before: &Self::Output, after: &Self::Output) -> bool;
 
-    /// Called for every key, in order, for which the output holds something else than before; for totals that follow the
-    /// change.
-    fn changed(&mut self, before: Option<&Self::Output>, after: Option<&Self::Output>) {
-        let _ = (before, after);
+    /// Called with what the output holds otherwise than before, in the order of keys; for totals that follow the change.
+    fn changed(&mut self, changes: &[Change<'_, Self::Output>]) {
+        let _ = changes;
     }
 
     /// Called when it is known whether what changed is part of the output from now on.

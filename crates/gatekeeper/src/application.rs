@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
-use dataset::evaluate::{Application, Decided, InputSpec, Move, Outputs, Taken};
+use dataset::evaluate::{Application, Change, Decided, InputSpec, Move, Outputs, Taken};
 use dataset::{BoxError, Version, View};
 use hollow::write::WriteState;
 use hollow::{ReadState, Schema};
 use liveness::{Configuration, Evaluator, Facts, Fallback, Outcome, Survey};
 
 use crate::basis::Rules;
-use crate::evaluation::{Changing, Tally, Told, evaluate};
+use crate::evaluation::{Tally, Told, evaluate};
 use crate::input::Input;
 use crate::output::{self, Known, Writer};
 use crate::read::bring;
@@ -33,7 +33,7 @@ pub struct Liveness {
     /// The totals of the newest accepted version.
     tally: Tally,
     /// What the cycle under way changes.
-    change: Changing,
+    change: Told,
     /// What the last cycle told.
     told: Told,
 }
@@ -80,7 +80,7 @@ impl Liveness {
             code_revision: code_revision.to_owned(),
             known: Known::default(),
             tally: Tally::default(),
-            change: Changing::default(),
+            change: Told::default(),
             told: Told::default(),
         })
     }
@@ -116,7 +116,7 @@ impl Liveness {
     }
 
     fn totals(&self) -> Tally {
-        self.tally.plus(&self.change.told.totals)
+        self.tally.plus(&self.change.totals)
     }
 
     /// The fingerprint of the rules.
@@ -254,12 +254,12 @@ impl Application for Liveness {
         Arc::ptr_eq(before, after) || before == after
     }
 
-    fn changed(&mut self, before: Option<&Arc<Outcome>>, after: Option<&Arc<Outcome>>) {
-        self.change.change(before, after);
+    fn changed(&mut self, changes: &[Change<'_, Arc<Outcome>>]) {
+        self.change = Told::of_changes(changes);
     }
 
     fn settled(&mut self, is_accepted: bool) {
-        let change = std::mem::take(&mut self.change).told;
+        let change = std::mem::take(&mut self.change);
         let totals = self.tally.plus(&change.totals);
         self.known.settle(is_accepted);
         if is_accepted {
@@ -306,7 +306,7 @@ impl Application for Liveness {
     }
 
     fn metadata(&self) -> BTreeMap<String, String> {
-        let (totals, change) = (self.totals(), &self.change.told);
+        let (totals, change) = (self.totals(), &self.change);
         let counts = [
             ("pairs", totals.pairs.to_string()),
             ("live", totals.live.to_string()),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dataset::evaluate::Change;
 use liveness::{Evaluator, Facts, Outcome, RULES, Scratch};
 use rayon::prelude::*;
 
@@ -85,16 +86,17 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// What a video counts whose verdict changed; the totals are those of the difference.
-    fn of(before: Option<&Outcome>, after: Option<&Outcome>) -> Self {
+    /// What so many videos count whose verdict changed; the totals are those of the difference.
+    fn of(before: Option<&Outcome>, after: Option<&Outcome>, videos: usize) -> Self {
         let live = |outcome: Option<&Outcome>| outcome.map_or_else(Default::default, |it| it.live);
         let (was, is) = (live(before), live(after));
         let mut told = Self {
             totals: Tally::default(),
-            went_live: (is - was).len() as u64,
-            went_dark: (was - is).len() as u64,
+            went_live: ((is - was).len() * videos) as u64,
+            went_dark: ((was - is).len() * videos) as u64,
         };
-        for (outcome, times) in [(before, -1), (after, 1)] {
+        let videos = videos as i64;
+        for (outcome, times) in [(before, -videos), (after, videos)] {
             if let Some(outcome) = outcome {
                 told.totals.count(outcome, times);
             }
@@ -109,31 +111,39 @@ impl Told {
     }
 }
 
-/// What the cycle under way changes, video by video.
-#[derive(Default)]
-pub(crate) struct Changing {
-    pub(crate) told: Told,
-    /// The outcomes of the last video, and what it counted: the episodes of a season share theirs.
-    last: Option<(Shared, Shared, Told)>,
+/// How many changed verdicts one task counts.
+const CHANGES: usize = 512;
+
+impl Told {
+    /// What changed verdicts count.
+    pub(crate) fn of_changes(changes: &[Change<'_, Arc<Outcome>>]) -> Self {
+        let count = |changes: &[Change<'_, Arc<Outcome>>]| {
+            let mut told = Self::default();
+            let alike = |a: &Change<'_, Arc<Outcome>>, b: &Change<'_, Arc<Outcome>>| {
+                is_same(a.before, b.before) && is_same(a.after, b.after)
+            };
+            // The episodes of a season share their outcomes.
+            for changes in changes.chunk_by(alike) {
+                if let Some(Change { before, after }) = changes.first() {
+                    let [before, after] = [before, after].map(|it| it.map(|it| &**it));
+                    told.add(&Self::of(before, after, changes.len()));
+                }
+            }
+            told
+        };
+        let sum = |mut sum: Self, told: Self| {
+            sum.add(&told);
+            sum
+        };
+        let chunks = changes.par_chunks(CHANGES).map(count);
+        chunks.reduce(Self::default, sum)
+    }
 }
 
-type Shared = Option<Arc<Outcome>>;
-
-impl Changing {
-    /// Counts a video whose verdict changed.
-    pub(crate) fn change(&mut self, before: Option<&Arc<Outcome>>, after: Option<&Arc<Outcome>>) {
-        let is_same = |a: &Shared, b: Option<&Arc<Outcome>>| match (a, b) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (None, None) => true,
-            _ => false,
-        };
-        let last = self.last.take();
-        let last = last.filter(|(was, is, _)| is_same(was, before) && is_same(is, after));
-        let last = last.unwrap_or_else(|| {
-            let told = Told::of(before.map(|it| &**it), after.map(|it| &**it));
-            (before.cloned(), after.cloned(), told)
-        });
-        self.told.add(&last.2);
-        self.last = Some(last);
+fn is_same(a: Option<&Arc<Outcome>>, b: Option<&Arc<Outcome>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (None, None) => true,
+        _ => false,
     }
 }

@@ -2,7 +2,23 @@
 
 use std::cmp::Ordering;
 
+use rayon::prelude::*;
+
 use super::{Application, Decided, Outputs};
+
+/// What the output holds of a key before and after a cycle; not both are `None`.
+pub struct Change<'a, O> {
+    /// The record that it held.
+    pub before: Option<&'a O>,
+    /// The record that it holds from the cycle on.
+    pub after: Option<&'a O>,
+}
+
+impl<'a, O> Change<'a, O> {
+    fn of(before: Option<&'a O>, after: Option<&'a O>) -> Self {
+        Self { before, after }
+    }
+}
 
 /// What to bring an output to another with.
 pub(super) struct Difference<K> {
@@ -71,25 +87,30 @@ pub(super) fn compare<A: Application>(
         changed: Vec::new(),
         removed: Vec::new(),
     };
+    let mut changes = Vec::new();
     let mut old = before.iter().peekable();
     for (at, (key, output)) in after.iter().enumerate() {
         while let Some((gone, before)) = old.next_if(|(other, _)| other < key) {
             difference.removed.push(gone.clone());
-            application.changed(Some(before), None);
+            changes.push(Change::of(Some(before), None));
         }
         let before = old.next_if(|(other, _)| other.cmp(key) == Ordering::Equal);
         let before = before.map(|(_, before)| before);
         if !before.is_some_and(|before| A::is_equal(before, output)) {
             difference.changed.push(at);
-            application.changed(before, Some(output));
+            changes.push(Change::of(before, Some(output)));
         }
     }
     for (gone, before) in old {
         difference.removed.push(gone.clone());
-        application.changed(Some(before), None);
+        changes.push(Change::of(Some(before), None));
     }
+    application.changed(&changes);
     difference
 }
+
+/// How many outputs one task compares.
+const TOGETHER: usize = 1024;
 
 /// The same for the outputs of some keys; costs by these.
 fn compare_some<A: Application>(
@@ -97,22 +118,37 @@ fn compare_some<A: Application>(
     before: &Outputs<A>,
     some: &Outputs<A>,
 ) -> Difference<A::Key> {
-    let mut changed = Vec::new();
-    let mut from = 0;
+    let chunks = some.par_chunks(TOGETHER).enumerate();
+    let chunks = chunks.flat_map_iter(|(number, some)| {
+        let changes = changes_of::<A>(before, some).into_iter();
+        changes.map(move |(at, change)| (number * TOGETHER + at, change))
+    });
+    let (changed, changes): (Vec<usize>, Vec<Change<'_, A::Output>>) = chunks.unzip();
+    application.changed(&changes);
+    Difference {
+        changed,
+        removed: Vec::new(),
+    }
+}
+
+/// The places in `some` at which it has something else than `before`.
+fn changes_of<'a, A: Application>(
+    before: &'a Outputs<A>,
+    some: &'a [(A::Key, A::Output)],
+) -> Vec<(usize, Change<'a, A::Output>)> {
+    let first = some.first().map(|(key, _)| key);
+    let mut from = before.partition_point(|(key, _)| Some(key) < first);
+    let mut changes = Vec::new();
     for (at, (key, output)) in some.iter().enumerate() {
         let found = find(before, from, key);
         let (Ok(place) | Err(place)) = found;
         from = place;
         let before = found.ok().map(|place| &before[place].1);
         if !before.is_some_and(|before| A::is_equal(before, output)) {
-            changed.push(at);
-            application.changed(before, Some(output));
+            changes.push((at, Change::of(before, Some(output))));
         }
     }
-    Difference {
-        changed,
-        removed: Vec::new(),
-    }
+    changes
 }
 
 /// The place of a key, or where it belongs, in outputs sorted by key, if it is not before `from`; cheap where it is near.
