@@ -55,6 +55,8 @@ impl Known {
             }
             None => *self = Self::default(),
         }
+        // Nobody waits for what a state that nothing holds any more has to give back.
+        rayon::spawn(move || drop(before));
         self.state = state.cloned();
         self.is_settled = false;
     }
