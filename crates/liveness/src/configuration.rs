@@ -158,21 +158,35 @@ impl Configuration {
 
 /// The parameters of one rule, complete.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub struct Settings(BTreeMap<String, Value>);
+pub struct Settings {
+    all: BTreeMap<String, Value>,
+    /// The flag that is asked for most, of every language of every need.
+    falls_back: bool,
+}
 
 impl Settings {
     pub(crate) fn new(parameters: BTreeMap<String, Value>) -> Self {
-        Self(parameters)
+        let mut settings = Self {
+            all: parameters,
+            falls_back: false,
+        };
+        settings.falls_back = settings.flag("fallback");
+        settings
     }
 
     /// Whether a flag is set; false for a rule without it.
     pub fn flag(&self, name: &str) -> bool {
-        matches!(self.0.get(name), Some(Value::Flag(true)))
+        matches!(self.all.get(name), Some(Value::Flag(true)))
+    }
+
+    /// The flag `fallback`: whether what a language falls back to will do as well.
+    pub(crate) fn falls_back(&self) -> bool {
+        self.falls_back
     }
 
     /// A list of names; empty for a rule without it.
     pub fn names(&self, name: &str) -> &[String] {
-        match self.0.get(name) {
+        match self.all.get(name) {
             Some(Value::Names(names)) => names,
             _ => &[],
         }
@@ -180,7 +194,7 @@ impl Settings {
 
     /// A number; `None` for a rule without it.
     pub fn number(&self, name: &str) -> Option<i64> {
-        match self.0.get(name) {
+        match self.all.get(name) {
             Some(Value::Number(number)) => Some(*number),
             _ => None,
         }

@@ -120,7 +120,9 @@ impl CountrySet {
 
     /// The country whose code sorts first.
     pub fn first(&self) -> Option<Country> {
-        self.iter().next()
+        let at = self.0.iter().position(|&word| word != 0)?;
+        let index = at * 64 + self.0[at].trailing_zeros() as usize;
+        u8::try_from(index).ok().map(Country)
     }
 
     /// The countries by code.

@@ -12,15 +12,16 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
+use crate::Result;
 use crate::collection::Collector;
 use crate::configuration::{Configuration, Settings};
 use crate::country::CountrySet;
 use crate::facts::{Facts, Hold, Key, OPEN, Slot, Speech, Window};
 use crate::grouping::Grouping;
+use crate::licence::{self, Latest};
 use crate::rule::{Applies, Check, Heard, Rule, Terms};
 use crate::rules::ALL;
 use crate::verdict::{Moment, Outcome};
-use crate::{Result, licence};
 
 /// How many values one task looks at.
 const CHUNK: usize = 512;
@@ -55,19 +56,33 @@ pub struct Evaluator {
     policies_stamp: u64,
 }
 
+/// What rules about licences block of the tracks that were asked about last, in their order.
+pub(crate) type Asked = Latest<Vec<CountrySet>>;
+
+/// What a rule asks of licensed tracks.
+type CheckHeard = fn(&Heard<'_>, &Terms<'_>) -> CountrySet;
+
 /// Verdicts of one evaluation by facts, so that videos with the same facts share one.
 #[derive(Default)]
 pub struct Scratch {
     played: HashMap<Key, Arc<Outcome>>,
     collector: Collector<'static>,
+    room: Room,
+}
+
+/// Room for what one draft after the other needs.
+#[derive(Default)]
+pub(crate) struct Room {
     instants: Vec<i64>,
+    blocked: Vec<(usize, CountrySet)>,
+    asked: Asked,
 }
 
 /// What is known of a played video before its countries are grouped.
 pub(crate) struct Draft {
     /// Which countries each rule blocks now, by place.
-    pub(crate) blocked: Vec<(usize, CountrySet)>,
-    /// What is live from now on, and from every instant on at which something begins or ends.
+    pub(crate) blocked: Box<[(usize, CountrySet)]>,
+    /// What is live from now on, and from every later instant on at which that may change.
     pub(crate) timeline: Vec<Moment>,
 }
 
@@ -213,7 +228,7 @@ impl Evaluator {
         if let Some(outcome) = scratch.played.get(&key) {
             return outcome.clone();
         }
-        let mut draft = self.draft(facts, &key, now, &mut scratch.instants);
+        let mut draft = self.draft(facts, &key, now, &mut scratch.room);
         let Collector {
             tracks, grouping, ..
         } = &mut scratch.collector;
@@ -224,44 +239,58 @@ impl Evaluator {
     }
 
     /// Which countries a played video is blocked in now, by rule, and where it will be live.
-    pub(crate) fn draft(
-        &self,
-        facts: &Facts,
-        key: &Key,
-        now: i64,
-        instants: &mut Vec<i64>,
-    ) -> Draft {
+    pub(crate) fn draft(&self, facts: &Facts, key: &Key, now: i64, room: &mut Room) -> Draft {
+        let Room {
+            instants,
+            blocked,
+            asked,
+        } = room;
         let markets = facts.policies().markets();
-        let mut blocked = Vec::with_capacity(self.active.len());
-        let mut lasting = CountrySet::EMPTY;
-        let mut passing = CountrySet::EMPTY;
-        for active in self.rules(Applies::Played) {
-            let (by, lasts) = match self.lasting(facts, active, key) {
-                Some(by) => (by & markets, true),
-                None => (passing_block(facts, active, key, now) & markets, false),
-            };
-            match lasts {
-                true => lasting |= by,
-                false => passing |= by,
-            }
+        let mut possible = markets;
+        let mut live = markets;
+        blocked.clear();
+        let mut add = |place: usize, by: CountrySet| {
+            let by = by & markets;
             if !by.is_empty() {
-                blocked.push((active.place, by));
+                live = live - by;
+                blocked.push((place, by));
+            }
+        };
+        for active in self.rules(Applies::Played) {
+            match self.lasting(facts, active, key) {
+                Some(by) => {
+                    possible = possible - by;
+                    add(active.place, by);
+                }
+                None => add(active.place, passing_block(facts, active, key, now)),
             }
         }
-        let moment = |at: i64, blocked: CountrySet| Moment {
+        self.unlicensed(facts, key, now, asked, add);
+        instants.clear();
+        if !possible.is_empty() {
+            boundaries(facts, key, now, instants);
+        }
+        let moment = |at: i64, live: CountrySet| Moment {
             at,
-            live: markets - blocked,
+            live,
             tracks: Vec::new(),
         };
-        let mut timeline = vec![moment(now, lasting | passing)];
-        if lasting != markets {
-            boundaries(facts, key, now, instants);
-            timeline.reserve_exact(instants.len());
-            for &at in &*instants {
-                timeline.push(moment(at, lasting | self.passing(facts, key, at)));
+        let mut timeline = Vec::with_capacity(1 + instants.len());
+        timeline.push(moment(now, live));
+        let windows = facts.pools.rights.get(key.ids.rights);
+        let is_limited = windows.iter().any(|window| window.languages.is_some());
+        for &at in &*instants {
+            let before =
+                std::mem::replace(&mut live, possible - self.passing(facts, key, at, asked));
+            // Which tracks are live changes with the languages that are licensed, or not at all.
+            if live != before || (is_limited && !live.is_empty()) {
+                timeline.push(moment(at, live));
             }
         }
-        Draft { blocked, timeline }
+        Draft {
+            blocked: Box::from(&blocked[..]),
+            timeline,
+        }
     }
 
     /// The countries that windows block at an instant, by the number of the windows.
@@ -307,15 +336,63 @@ impl Evaluator {
 
     /// The countries in which a played video is blocked at an instant by anything but that no window
     /// is open or a hold is active.
-    pub(crate) fn blocked_besides(&self, facts: &Facts, key: &Key, at: i64) -> CountrySet {
-        self.rules(Applies::Played)
-            .map(|active| match active.check {
-                Check::Rights(_) | Check::Holds(_) => CountrySet::EMPTY,
-                _ => self
-                    .lasting(facts, active, key)
-                    .unwrap_or_else(|| passing_block(facts, active, key, at)),
+    pub(crate) fn blocked_besides(
+        &self,
+        facts: &Facts,
+        key: &Key,
+        at: i64,
+        asked: &mut Asked,
+    ) -> CountrySet {
+        let by = self.rules(Applies::Played);
+        let by = by.filter_map(|active| self.lasting(facts, active, key));
+        let mut blocked = by.fold(CountrySet::EMPTY, |all, by| all | by);
+        self.unlicensed(facts, key, at, asked, |_, by| blocked |= by);
+        blocked
+    }
+
+    /// The countries in which a played video is blocked at an instant because what would do is not licensed, by the rule's place.
+    fn unlicensed(
+        &self,
+        facts: &Facts,
+        key: &Key,
+        at: i64,
+        asked: &mut Asked,
+        mut each: impl FnMut(usize, CountrySet),
+    ) {
+        let windows: &[Window] = facts.pools.rights.get(key.ids.rights);
+        let limits = |window: &Window| window.languages.is_some() && window.is_open(at);
+        if !windows.iter().any(limits) {
+            return;
+        }
+        let rules = || {
+            let rules = self.rules(Applies::Played);
+            rules.filter_map(|active| match active.check {
+                Check::Licences(check) => Some((active, check)),
+                _ => None,
             })
-            .fold(CountrySet::EMPTY, |all, by| all | by)
+        };
+        let speech = facts.pools.speech.get(key.speech);
+        let mut blocked = [CountrySet::EMPTY; ALL.len()];
+        licence::regions(windows, at, CountrySet::all(), |licensed, region| {
+            if licensed.is_none() {
+                return;
+            }
+            let ask = || {
+                let answer = |(active, check): (&Active, CheckHeard)| {
+                    let if_all = active.table.get(key.speech as usize).copied();
+                    let heard = Heard { speech, licensed };
+                    check(&heard, &active.terms(facts)) - if_all.unwrap_or_default()
+                };
+                rules().map(answer).collect()
+            };
+            let answers = asked.answer(key.speech, licensed, ask);
+            for ((active, _), by) in rules().zip(answers) {
+                blocked[active.place] |= *by & region;
+            }
+        });
+        for (active, _) in rules() {
+            each(active.place, blocked[active.place]);
+        }
     }
 
     /// Groups the countries of a played video.
@@ -324,13 +401,13 @@ impl Evaluator {
         grouping.outcome(facts.policies().markets(), &blocked, Arc::from(timeline))
     }
 
-    /// What rules about windows and holds block of a played video at an instant.
-    fn passing(&self, facts: &Facts, key: &Key, at: i64) -> CountrySet {
-        self.rules(Applies::Played)
-            .filter(|active| is_passing(active.check))
-            .fold(CountrySet::EMPTY, |blocked, active| {
-                blocked | passing_block(facts, active, key, at)
-            })
+    /// What rules about windows, holds and licences block of a played video at an instant.
+    fn passing(&self, facts: &Facts, key: &Key, at: i64, asked: &mut Asked) -> CountrySet {
+        let rules = self.rules(Applies::Played);
+        let by = rules.map(|active| passing_block(facts, active, key, at));
+        let mut blocked = by.fold(CountrySet::EMPTY, |all, by| all | by);
+        self.unlicensed(facts, key, at, asked, |_, by| blocked |= by);
+        blocked
     }
 
     fn rules(&self, applies: Applies) -> impl Iterator<Item = &Active> {
@@ -395,22 +472,8 @@ pub(crate) fn passing_block(facts: &Facts, active: &Active, key: &Key, at: i64) 
                 false => check(holds, at, &active.terms(facts)),
             }
         }
-        Check::Licences(check) => {
-            let speech = pools.speech.get(key.speech);
-            let if_all = active.table.get(key.speech as usize).copied();
-            let terms = active.terms(facts);
-            let ask = |heard: &Heard<'_>| check(heard, &terms);
-            licence::lacking(windows, at, speech, ask) - if_all.unwrap_or_default()
-        }
         _ => CountrySet::EMPTY,
     }
-}
-
-fn is_passing(check: Check) -> bool {
-    matches!(
-        check,
-        Check::Rights(_) | Check::Holds(_) | Check::Licences(_)
-    )
 }
 
 /// The instants after now at which a window or hold begins or ends, ascending.

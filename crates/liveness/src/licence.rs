@@ -2,13 +2,13 @@
 //!
 //! A country may show the languages of all its open windows together. Windows are few, so the
 //! countries are cut into the regions that have the same ones, and the question is asked once per
-//! region. Where no window is open, all languages are taken as licensed: that there is none is
-//! another rule's blocker.
+//! region; facts that share their tracks are asked about one after the other, and most have the same
+//! licence as those before ([`Latest`]). Where no window is open, all languages are taken as
+//! licensed: that there is none is another rule's blocker.
 
 use crate::country::CountrySet;
-use crate::facts::{Speech, Window};
+use crate::facts::Window;
 use crate::language::Language;
-use crate::rule::Heard;
 
 /// Cuts countries into regions, each with the languages licensed there at an instant, sorted;
 /// `None`: all.
@@ -55,19 +55,41 @@ pub(crate) fn regions(
     }
 }
 
-/// The countries where licences limit the languages and `ask` says that the licensed tracks are not
-/// enough.
-pub(crate) fn lacking(
-    windows: &[Window],
-    at: i64,
-    speech: &Speech,
-    ask: impl Fn(&Heard<'_>) -> CountrySet,
-) -> CountrySet {
-    let mut lacking = CountrySet::EMPTY;
-    regions(windows, at, CountrySet::all(), |licensed, region| {
-        if licensed.is_some() {
-            lacking |= ask(&Heard { speech, licensed }) & region;
+/// Answers about the tracks that were asked about last, by the licensed languages: the parts of a show, most of which share
+/// their tracks, are asked about one after the other.
+pub(crate) struct Latest<T> {
+    /// The number of the tracks.
+    speech: Option<u32>,
+    answers: Vec<(Option<Box<[Language]>>, T)>,
+}
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Self {
+            speech: None,
+            answers: Vec::new(),
         }
-    });
-    lacking
+    }
+}
+
+impl<T> Latest<T> {
+    /// The answer for these tracks under a licence, asked for if it is not known.
+    pub(crate) fn answer(
+        &mut self,
+        speech: u32,
+        licensed: Option<&[Language]>,
+        ask: impl FnOnce() -> T,
+    ) -> &T {
+        if self.speech != Some(speech) {
+            self.speech = Some(speech);
+            self.answers.clear();
+        }
+        let mut known = self.answers.iter();
+        let known = known.position(|(list, _)| list.as_deref() == licensed);
+        let at = known.unwrap_or_else(|| {
+            self.answers.push((licensed.map(Box::from), ask()));
+            self.answers.len() - 1
+        });
+        &self.answers[at].1
+    }
 }

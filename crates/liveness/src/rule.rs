@@ -129,7 +129,7 @@ impl Terms<'_> {
     /// Whether a wanted language is there, itself or, if the parameter `fallback` is set, as
     /// something that it falls back to.
     pub fn served(&self, want: Language, has: impl Fn(Language) -> bool) -> bool {
-        match self.settings.flag("fallback") {
+        match self.settings.falls_back() {
             true => self.languages.chain(want).any(has),
             false => has(want),
         }

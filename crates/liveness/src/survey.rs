@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::collection::Collector;
 use crate::country::CountrySet;
-use crate::evaluate::{Draft, Evaluator, next_boundary};
+use crate::evaluate::{Asked, Draft, Evaluator, Room, next_boundary};
 use crate::facts::families::NO_PLACE;
 use crate::facts::{Facts, Key, Slot};
 use crate::grouping::Grouping;
@@ -265,20 +265,23 @@ impl Survey {
             &mut keys.intervals,
         );
         let all = all.into_par_iter().enumerate().with_min_len(CHUNK);
-        all.for_each(|(id, (live, count, outcome, interval))| {
-            if !(interval.from <= now && now < interval.until) {
-                *outcome = None;
-                if !pool.is_used(id as u32) {
-                    return;
+        all.for_each_init(
+            Asked::default,
+            |asked, (id, (live, count, outcome, interval))| {
+                if !(interval.from <= now && now < interval.until) {
+                    *outcome = None;
+                    if !pool.is_used(id as u32) {
+                        return;
+                    }
+                    let key = pool.get(id as u32);
+                    interval.blocked = evaluator.blocked_besides(facts, key, now, asked);
+                    (interval.from, interval.until) = (now, next_boundary(facts, key, now));
                 }
-                let key = pool.get(id as u32);
-                interval.blocked = evaluator.blocked_besides(facts, key, now);
-                (interval.from, interval.until) = (now, next_boundary(facts, key, now));
-            }
-            let passing = rights[interval.rights as usize] | holds[interval.holds as usize];
-            *live = markets - interval.blocked - passing;
-            *count = live.len() as u32;
-        });
+                let passing = rights[interval.rights as usize] | holds[interval.holds as usize];
+                *live = markets - interval.blocked - passing;
+                *count = live.len() as u32;
+            },
+        );
     }
 
     /// For the facts of which something began or ended since they were looked at: what blocks them
@@ -288,15 +291,16 @@ impl Survey {
         let pool = &facts.pools.keys;
         let outcomes = &self.keys.outcomes;
         let is_due = |id: &u32| outcomes[*id as usize].is_none() && pool.is_used(*id);
-        let mut due: Vec<u32> = (0..outcomes.len() as u32).filter(is_due).collect();
+        let due = (0..outcomes.len() as u32).filter(is_due);
         // What shares tracks is asked about them one after the other.
-        due.par_sort_unstable_by_key(|&id| (pool.get(id).speech, id));
+        let mut due: Vec<(u32, u32)> = due.map(|id| (pool.get(id).speech, id)).collect();
+        due.par_sort_unstable();
         self.drafts = due
             .par_iter()
             .with_min_len(CHUNK)
-            .map_init(Vec::new, |instants, &id| {
+            .map_init(Room::default, |room, &(_, id)| {
                 let key = *pool.get(id);
-                let draft = evaluator.draft(facts, &key, now, instants);
+                let draft = evaluator.draft(facts, &key, now, room);
                 Drafted { id, key, draft }
             })
             .collect();

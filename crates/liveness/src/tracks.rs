@@ -17,7 +17,7 @@ pub use set::{TrackName, TrackSet};
 use crate::country::CountrySet;
 use crate::facts::{Facts, Key, Speech, Window};
 use crate::language::{Language, Languages};
-use crate::licence;
+use crate::licence::{self, Latest};
 use crate::record::TrackKind;
 use crate::verdict::{Moment, drop_like};
 
@@ -82,19 +82,16 @@ pub(crate) type Parts = Vec<(TrackSet, CountrySet)>;
 /// The sets of tracks met so far, all of one interner.
 pub(crate) struct Memo<'a> {
     interner: Sets<'a>,
-    latest: Latest,
-    bits: Vec<u64>,
-    playable: Vec<u64>,
+    /// What is live by what countries offer.
+    offers: Latest<Parts>,
+    room: Room,
 }
 
-/// What is live of the tracks that were asked about last: the parts of a show, most of which share theirs, are asked about one
-/// after the other.
+/// Room for bits.
 #[derive(Default)]
-struct Latest {
-    /// The number of the tracks.
-    speech: Option<u32>,
-    /// By licensed languages (`None`: all) what is live by what countries offer.
-    offers: Vec<(Option<Box<[Language]>>, Parts)>,
+struct Room {
+    playable: Vec<u64>,
+    bits: Vec<u64>,
 }
 
 /// Whose sets they are.
@@ -118,9 +115,8 @@ impl<'a> Memo<'a> {
     fn of(interner: Sets<'a>) -> Self {
         Self {
             interner,
-            latest: Latest::default(),
-            bits: Vec::new(),
-            playable: Vec::new(),
+            offers: Latest::default(),
+            room: Room::default(),
         }
     }
 
@@ -144,49 +140,23 @@ impl<'a> Memo<'a> {
         if let Sets::Own(interner) = &mut self.interner {
             interner.prepare(facts);
         }
-        if self.latest.speech != Some(key.speech) {
-            self.latest.speech = Some(key.speech);
-            self.latest.offers.clear();
-        }
+        let (interner, room) = (self.interner.get(), &mut self.room);
         let windows: &[Window] = facts.pools.rights.get(key.ids.rights);
         licence::regions(windows, at, live, |licensed, region| {
-            let known = &self.latest.offers;
-            let at = known
-                .iter()
-                .position(|(list, _)| list.as_deref() == licensed);
-            let at = at.unwrap_or_else(|| {
-                let offers = self.offers(speech, licensed);
-                let known = &mut self.latest.offers;
-                known.push((licensed.map(Box::from), offers));
-                known.len() - 1
-            });
-            let (_, offers) = &self.latest.offers[at];
-            parts.reserve(offers.len());
+            let ask = || offers(interner, speech, licensed, room);
+            let offers = self.offers.answer(key.speech, licensed, ask);
+            let is_first = parts.is_empty();
+            parts.reserve_exact(offers.len());
             for (tracks, countries) in offers {
-                add(&mut parts, tracks, *countries & region);
+                let countries = *countries & region;
+                match is_first {
+                    true if countries.is_empty() => {}
+                    true => parts.push((tracks.clone(), countries)),
+                    false => add(&mut parts, tracks, countries),
+                }
             }
         });
         parts.sort_unstable_by_key(|(_, countries)| countries.first());
-        parts
-    }
-
-    /// The tracks that are live under a licence, by what countries offer.
-    fn offers(&mut self, speech: &Speech, licensed: Option<&[Language]>) -> Parts {
-        let interner = self.interner.get();
-        let playable = &mut self.playable;
-        interner.licences().playable(speech, licensed, playable);
-        let mut parts = Parts::new();
-        for (offered, countries) in interner.offers() {
-            self.bits.clear();
-            let words = playable.iter().zip(offered);
-            self.bits.extend(words.map(|(a, b)| a & b));
-            let bits = trimmed(&self.bits);
-            let mut known = parts.iter_mut();
-            match known.find(|(set, _)| set.bits() == bits) {
-                Some((_, all)) => *all |= *countries,
-                None => add(&mut parts, &interner.set(bits), *countries),
-            }
-        }
         parts
     }
 
@@ -235,13 +205,36 @@ impl<'a> Memo<'a> {
         if is_within(a.bits(), b.bits()) {
             return b.clone();
         }
-        self.bits.clear();
-        self.bits.extend_from_slice(a.bits());
+        let bits = &mut self.room.bits;
+        bits.clear();
+        bits.extend_from_slice(a.bits());
         let len = a.bits().len().max(b.bits().len());
-        self.bits.resize(len, 0);
-        unite(&mut self.bits, b.bits());
-        self.interner.get().set(&self.bits)
+        bits.resize(len, 0);
+        unite(bits, b.bits());
+        self.interner.get().set(bits)
     }
+}
+
+/// The tracks that are live under a licence, by what countries offer.
+fn offers(
+    interner: &Interner,
+    speech: &Speech,
+    licensed: Option<&[Language]>,
+    room: &mut Room,
+) -> Parts {
+    let Room { playable, bits } = room;
+    interner.licences().playable(speech, licensed, playable);
+    let mut parts = Parts::new();
+    for (offered, countries) in interner.offers() {
+        bits.clear();
+        bits.extend(playable.iter().zip(offered).map(|(a, b)| a & b));
+        let bits = trimmed(bits);
+        match parts.iter_mut().find(|(set, _)| set.bits() == bits) {
+            Some((_, all)) => *all |= *countries,
+            None => add(&mut parts, &interner.set(bits), *countries),
+        }
+    }
+    parts
 }
 
 impl Sets<'_> {

@@ -153,8 +153,10 @@ impl Interner {
         };
         let places = (0u32..).zip(&self.order);
         let places = places.filter(|&(_, &bit)| is_in(bit));
-        let places: Box<[u32]> = places.map(|(place, _)| place).collect();
-        TrackSet::of_places(&self.directory, places, bits)
+        let count: u32 = bits.iter().map(|word| word.count_ones()).sum();
+        let mut found = Vec::with_capacity(count as usize);
+        found.extend(places.map(|(place, _)| place));
+        TrackSet::of_places(&self.directory, found.into_boxed_slice(), bits)
     }
 
     /// Forgets sets that nobody else has, now and then.
