@@ -89,14 +89,43 @@ impl SetRecord {
     /// The serialized record (format 9.1).
     pub fn bytes(&mut self) -> &[u8] {
         if self.is_unsorted {
-            self.elements.sort_unstable();
-            self.elements.dedup();
+            sort_once(&mut self.elements);
             self.is_unsorted = false;
         }
         let mask = home_mask(self.elements.len() as u32);
         self.serialized.clear();
         write_set(&mut self.serialized, &self.elements, mask);
         &self.serialized
+    }
+}
+
+/// Sorts ordinals and drops repeats. What a set refers to was mostly added early, so its ordinals are small: each is a bit then,
+/// and nothing is compared.
+fn sort_once(elements: &mut Vec<Ordinal>) {
+    const BITS: usize = 64;
+    let mut words = [0_u64; 16];
+    let greatest = elements.iter().copied().max().unwrap_or(0) as usize;
+    if elements.len() < 4 || greatest >= words.len() * BITS {
+        elements.sort_unstable();
+        elements.dedup();
+        return;
+    }
+    // A bit for each word that has any.
+    let mut used = 0_u32;
+    for &element in &*elements {
+        let word = element as usize / BITS;
+        words[word] |= 1 << (element as usize % BITS);
+        used |= 1 << word;
+    }
+    elements.clear();
+    while used != 0 {
+        let at = used.trailing_zeros();
+        used &= used - 1;
+        let mut word = words[at as usize];
+        while word != 0 {
+            elements.push(at * BITS as u32 + word.trailing_zeros());
+            word &= word - 1;
+        }
     }
 }
 
@@ -233,6 +262,20 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn elements_are_sorted_and_there_once(
+            elements in prop_oneof![
+                proptest::collection::vec(0u32..5000, 0..100),
+                proptest::collection::vec(0u32..300, 0..100),
+                proptest::collection::vec(any::<u32>(), 0..10),
+            ],
+        ) {
+            let mut sorted = elements.clone();
+            sort_once(&mut sorted);
+            let expected: std::collections::BTreeSet<_> = elements.into_iter().collect();
+            prop_assert_eq!(sorted, expected.into_iter().collect::<Vec<_>>());
+        }
+
         /// Sets whose numbers take one byte, two, and more.
         #[test]
         fn sets_are_written_number_by_number(
