@@ -35,6 +35,9 @@ impl Code {
             (Self::Country, &[a, b]) => COUNTRY_PAIRS.contains(a, b, b'A'),
             (Self::Country, _) => false,
             (Self::Language, &[a, b]) => LANGUAGE_PAIRS.contains(a, b, b'a'),
+            (Self::Language, [a, b, c]) => {
+                [a, b, c].iter().all(|letter| letter.is_ascii_lowercase())
+            }
             (Self::Language, _) => std::str::from_utf8(text).is_ok_and(is_tag),
         }
     }

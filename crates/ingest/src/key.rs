@@ -33,8 +33,8 @@ pub struct Key {
 enum Part {
     Long(i64),
     Boolean(bool),
-    /// A range of `texts`.
-    Text(Range<usize>),
+    /// A range of `texts`, and its first bytes as a number, the first one lowest, zeros for what it does not have.
+    Text(Range<usize>, u128),
 }
 
 impl KeyShape {
@@ -183,11 +183,12 @@ impl Key {
     #[must_use]
     pub fn text(&self, part: usize) -> Option<&str> {
         match self.parts.get(part) {
-            Some(Part::Text(range)) => self.texts.get(range.clone()),
+            Some(Part::Text(range, _)) => self.texts.get(range.clone()),
             _ => None,
         }
     }
 
+    #[inline]
     pub(crate) fn is_long(&self, part: usize, value: i64) -> bool {
         self.parts.get(part) == Some(&Part::Long(value))
     }
@@ -196,9 +197,18 @@ impl Key {
         self.parts.get(part) == Some(&Part::Boolean(value))
     }
 
+    /// Whether the part is the string of up to sixteen bytes that these are, the first one lowest.
+    #[inline]
+    pub(crate) fn is_short_text(&self, part: usize, len: usize, text: u128) -> bool {
+        match self.parts.get(part) {
+            Some(Part::Text(range, begin)) => *begin == text && range.end - range.start == len,
+            _ => false,
+        }
+    }
+
     pub(crate) fn is_text(&self, part: usize, value: &[u8]) -> bool {
         match self.parts.get(part) {
-            Some(Part::Text(range)) => self.texts.as_bytes().get(range.clone()) == Some(value),
+            Some(Part::Text(range, _)) => self.texts.as_bytes().get(range.clone()) == Some(value),
             _ => false,
         }
     }
@@ -212,7 +222,7 @@ impl Key {
             }
             (Part::Long(n), _) => KeyValue::Long(*n),
             (Part::Boolean(b), _) => KeyValue::Boolean(*b),
-            (Part::Text(range), _) => KeyValue::String(self.texts[range.clone()].to_owned()),
+            (Part::Text(range, _), _) => KeyValue::String(self.texts[range.clone()].to_owned()),
         };
         self.parts.iter().zip(&shape.fields).map(value).collect()
     }
@@ -226,7 +236,12 @@ impl Key {
     fn push_text(&mut self, text: &str) -> Part {
         let start = self.texts.len();
         self.texts.push_str(text);
-        Part::Text(start..self.texts.len())
+        let end = self.texts.len();
+        self.texts.push_str("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        let begin = self.texts.as_bytes().get(start..);
+        let begin = begin.and_then(<[u8]>::first_chunk).copied();
+        self.texts.truncate(end);
+        Part::Text(start..end, u128::from_le_bytes(begin.unwrap_or_default()))
     }
 
     fn write_canonical(&mut self) {
@@ -238,7 +253,7 @@ impl Key {
             match part {
                 Part::Long(n) => self.canonical.extend_from_slice(n.to_string().as_bytes()),
                 Part::Boolean(b) => self.canonical.extend_from_slice(b.to_string().as_bytes()),
-                Part::Text(range) => {
+                Part::Text(range, _) => {
                     let json = Value::from(&self.texts[range.clone()]).to_string();
                     self.canonical.extend_from_slice(json.as_bytes());
                 }

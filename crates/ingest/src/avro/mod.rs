@@ -5,14 +5,21 @@
 //! writer's values from being read. [`AvroSchema::encode_json`] is the other direction, for emitters.
 
 mod bytes;
+mod children;
+mod compile;
 mod encode;
 mod envelope;
 mod evolution;
+mod groups;
+mod guess;
 mod mapping;
 mod memo;
+mod out;
 mod plan;
+mod quick;
 mod schema;
 mod skip;
+mod values;
 mod walk;
 
 pub use envelope::Event;

@@ -1,5 +1,7 @@
 //! The transcoder against the Avro library: random values of every schema, also written with other versions of it.
 
+mod blocks;
+
 use super::*;
 use crate::key::Key;
 use crate::spec::{EMBEDDED_SCHEMAS, embedded_specs};

@@ -1,16 +1,15 @@
 //! Walks a value's bytes by its plan and writes records as it goes: children first, since their ordinals are part of the
 //! parent's bytes. No value is built in between, and memory is used again from record to record.
 
-use super::bytes::{Input, Wrong, as_text};
+use super::bytes::{Input, Wrong};
 use super::memo::Memo;
-use super::plan::{
-    Branch, Child, ChildKind, Emit, FieldPlan, Number, Plan, RecordPlan, Source, Step,
-};
+use super::out::Out;
+use super::plan::{Branch, Emit, FieldPlan, IntervalPlan, Plan, RecordPlan, Source, Step};
+use super::quick;
 use super::skip::skip_value;
-use crate::codes::Code;
 use crate::key::Key;
 use crate::poison::Poison;
-use hollow::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, double_bits, float_bits, string, varint};
+use hollow::codec::{NULL_DOUBLE_BITS, NULL_FLOAT_BITS, varint};
 use hollow::record::{ListRecord, MapRecord, SetRecord};
 use hollow::{FieldType, Ordinal};
 use std::ops::Range;
@@ -43,7 +42,7 @@ impl<E> From<Poison> for Fault<E> {
 }
 
 impl<E> Fault<E> {
-    fn within(self, field: &str) -> Self {
+    pub(super) fn within(self, field: &str) -> Self {
         match self {
             Self::Poison(poison) => Self::Poison(poison.within(field)),
             sink @ Self::Sink(_) => sink,
@@ -51,7 +50,8 @@ impl<E> Fault<E> {
     }
 }
 
-fn undecodable<E>(reason: Wrong) -> Fault<E> {
+#[cold]
+pub(super) fn undecodable<E>(reason: Wrong) -> Fault<E> {
     Poison::Undecodable {
         path: String::new(),
         reason,
@@ -59,7 +59,8 @@ fn undecodable<E>(reason: Wrong) -> Fault<E> {
     .into()
 }
 
-fn unstorable<E>(reason: String) -> Fault<E> {
+#[cold]
+pub(super) fn unstorable<E>(reason: String) -> Fault<E> {
     Poison::Unstorable {
         path: String::new(),
         reason,
@@ -71,14 +72,26 @@ fn unstorable<E>(reason: String) -> Fault<E> {
 /// repeats; see [`forget`](Self::forget).
 #[derive(Debug, Default)]
 pub struct Transcoder {
-    memo: Memo,
-    buffers: Vec<Vec<u8>>,
-    lists: Vec<ListRecord>,
-    sets: Vec<SetRecord>,
-    maps: Vec<MapRecord>,
+    memory: Memory,
+    out: Out,
+}
+
+/// What is used again from record to record.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "a builder that moves right after it was written waits for the writes"
+)]
+pub(super) struct Memory {
+    pub(super) memo: Memo,
+    pub(super) lists: Vec<Box<ListRecord>>,
+    pub(super) sets: Vec<Box<SetRecord>>,
+    pub(super) maps: Vec<Box<MapRecord>>,
     ranges: Vec<Vec<Range<usize>>>,
-    texts: Vec<u8>,
-    root: Vec<u8>,
+    /// For the records with intervals that are being walked, the innermost last: a number for each field, the bound of an
+    /// interval that it is. The least one stands for null.
+    pub(super) bounds: Vec<i64>,
+    pub(super) texts: Vec<u8>,
 }
 
 impl Transcoder {
@@ -91,7 +104,7 @@ impl Transcoder {
     /// Forgets the ordinals that the sink gave. To be called whenever the sink may give others from now on: with a write state
     /// as the sink, at the begin of each of its cycles.
     pub fn forget(&mut self) {
-        self.memo.clear();
+        self.memory.memo.clear();
     }
 
     /// Walks the body of a value, or the row that [`Plan::open`] found in it: adds what the root record refers to and returns the root's own bytes.
@@ -106,104 +119,132 @@ impl Transcoder {
         body: &[u8],
         sink: &mut S,
     ) -> Result<&[u8], Fault<S::Error>> {
-        let mut root = std::mem::take(&mut self.root);
-        root.clear();
+        self.memory.bounds.clear();
+        self.out.clear();
         let mut walk = Walk {
-            memory: self,
+            memory: &mut self.memory,
             key,
             sink,
         };
         let mut input = Input::new(body);
-        let walked = walk.record(&plan.root, &mut input, &mut root);
-        self.root = root;
-        walked?;
+        walk.record(&plan.root, &mut input, &mut self.out)?;
         if !input.is_empty() {
             return Err(undecodable("bytes are left after the value's end"));
         }
-        Ok(&self.root)
+        Ok(self.out.from(0))
     }
 }
 
-struct Walk<'a, S> {
-    memory: &'a mut Transcoder,
-    key: &'a Key,
-    sink: &'a mut S,
+pub(super) struct Walk<'a, S> {
+    pub(super) memory: &'a mut Memory,
+    pub(super) key: &'a Key,
+    pub(super) sink: &'a mut S,
 }
 
 impl<S: RecordSink> Walk<'_, S> {
-    fn record(
+    pub(super) fn record(
         &mut self,
         plan: &RecordPlan,
         input: &mut Input<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Out,
     ) -> Result<(), Fault<S::Error>> {
-        if plan.in_order && plan.intervals.is_empty() {
-            for step in &plan.steps {
-                match step {
-                    Step::Field(field) => self.field(field, input, out)?,
-                    Step::Skip(skip) => skip_value(skip, input).map_err(undecodable)?,
-                    Step::Default(field, avro) => self.field(field, &mut Input::new(avro), out)?,
+        if !plan.in_order {
+            return self.record_in_order(plan, input, out);
+        }
+        let bounds = self.open_bounds(plan);
+        let (mut steps, mut fields) = (&plan.steps[..], &plan.quick[..]);
+        loop {
+            let Memory {
+                memo,
+                bounds: numbers,
+                ..
+            } = &mut *self.memory;
+            let numbers = numbers.get_mut(bounds..).unwrap_or_default();
+            let walked = quick::walk(fields, self.key, memo, numbers, input, out);
+            let Some((step, rest)) = steps.get(walked..).and_then(<[_]>::split_first) else {
+                return self.close_bounds(plan, bounds);
+            };
+            (steps, fields) = (rest, fields.get(walked + 1..).unwrap_or_default());
+            match step {
+                Step::Field(field) => self.field(field, bounds, input, out)?,
+                Step::Skip(skip) => skip_value(skip, input).map_err(undecodable)?,
+                Step::Default(field, avro) => {
+                    self.field(field, bounds, &mut Input::new(avro), out)?;
                 }
             }
-            return Ok(());
         }
+    }
+
+    /// The fields of a writer that has them in another order, put into the reader's.
+    fn record_in_order(
+        &mut self,
+        plan: &RecordPlan,
+        input: &mut Input<'_>,
+        out: &mut Out,
+    ) -> Result<(), Fault<S::Error>> {
         let mut ranges = self.memory.ranges.pop().unwrap_or_default();
         ranges.clear();
         ranges.resize(plan.field_count, 0..0);
-        let walked = self.record_with_ranges(plan, input, out, &mut ranges);
+        let start = out.len();
+        let walked = self.fields_by_range(plan, input, out, &mut ranges);
+        if walked.is_ok() {
+            out.reorder(start, &ranges);
+        }
         self.memory.ranges.push(ranges);
         walked
     }
 
-    fn record_with_ranges(
+    fn fields_by_range(
         &mut self,
         plan: &RecordPlan,
         input: &mut Input<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Out,
         ranges: &mut [Range<usize>],
     ) -> Result<(), Fault<S::Error>> {
-        let begin = out.len();
+        let bounds = self.open_bounds(plan);
         for step in &plan.steps {
             let start = out.len();
-            match step {
+            let field = match step {
                 Step::Field(field) => {
-                    self.field(field, input, out)?;
-                    ranges[field.index] = start..out.len();
+                    self.field(field, bounds, input, out)?;
+                    field
                 }
-                Step::Skip(skip) => skip_value(skip, input).map_err(undecodable)?,
                 Step::Default(field, avro) => {
-                    self.field(field, &mut Input::new(avro), out)?;
-                    ranges[field.index] = start..out.len();
+                    self.field(field, bounds, &mut Input::new(avro), out)?;
+                    field
                 }
-            }
+                Step::Skip(skip) => {
+                    skip_value(skip, input).map_err(undecodable)?;
+                    continue;
+                }
+            };
+            ranges[field.index] = start..out.len();
         }
+        self.close_bounds(plan, bounds)
+    }
+
+    /// Makes place for the bounds of a record's intervals.
+    #[inline]
+    fn open_bounds(&mut self, plan: &RecordPlan) -> usize {
+        let at = self.memory.bounds.len();
+        if !plan.intervals.is_empty() {
+            let end = at + plan.field_count;
+            self.memory.bounds.resize(end, i64::MIN);
+        }
+        at
+    }
+
+    /// Looks whether no interval of the record ends before it starts.
+    #[inline]
+    fn close_bounds(&mut self, plan: &RecordPlan, at: usize) -> Result<(), Fault<S::Error>> {
         for interval in &plan.intervals {
-            let number = |index: usize| stored_number(&out[ranges[index].clone()]);
-            if let (Some(start), Some(end)) = (number(interval.start), number(interval.end))
-                && end <= start
-            {
-                let (start_field, end_field) =
-                    (interval.start_field.clone(), interval.end_field.clone());
-                return Err(Poison::Interval {
-                    path: String::new(),
-                    start_field,
-                    start,
-                    end_field,
-                    end,
-                }
-                .into());
+            let bound = |index: usize| self.memory.bounds[at + index];
+            let (start, end) = (bound(interval.start), bound(interval.end));
+            if end <= start && end != i64::MIN {
+                return Err(empty_interval(interval, start, end));
             }
         }
-        if !plan.in_order {
-            let mut ordered = self.memory.buffers.pop().unwrap_or_default();
-            ordered.clear();
-            for range in ranges {
-                ordered.extend_from_slice(&out[range.clone()]);
-            }
-            out.truncate(begin);
-            out.extend_from_slice(&ordered);
-            self.memory.buffers.push(ordered);
-        }
+        self.memory.bounds.truncate(at);
         Ok(())
     }
 
@@ -211,9 +252,45 @@ impl<S: RecordSink> Walk<'_, S> {
     fn field(
         &mut self,
         field: &FieldPlan,
+        bounds: usize,
         input: &mut Input<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Out,
     ) -> Result<(), Fault<S::Error>> {
+        let mut ahead = *input;
+        let emit = match &field.source {
+            Source::Plain(emit) => Some(emit),
+            Source::Union(branches) => match ahead.index().map(|index| branches.get(index)) {
+                Ok(Some(Branch::Value(emit))) => Some(emit),
+                Ok(Some(Branch::Null)) => {
+                    emit_null(field.field_type, out);
+                    *input = ahead;
+                    return Ok(());
+                }
+                _ => None,
+            },
+        };
+        match emit {
+            Some(Emit::Reference(child)) => {
+                *input = ahead;
+                let ordinal = self.child(child, input, out);
+                out.vint(ordinal.map_err(|fault| fault.within(&field.name))?);
+                Ok(())
+            }
+            _ => self.any_field(field, bounds, input, out),
+        }
+    }
+
+    /// As [`field`](Self::field), whatever it is.
+    #[cold]
+    #[inline(never)]
+    fn any_field(
+        &mut self,
+        field: &FieldPlan,
+        bounds: usize,
+        input: &mut Input<'_>,
+        out: &mut Out,
+    ) -> Result<(), Fault<S::Error>> {
+        let start = out.len();
         let emitted = match &field.source {
             Source::Plain(emit) => self.emit(emit, field.key_part, input, out),
             Source::Union(branches) => match input.index().map(|index| branches.get(index)) {
@@ -229,294 +306,38 @@ impl<S: RecordSink> Walk<'_, S> {
                 Err(wrong) => Err(undecodable(wrong)),
             },
         };
-        emitted.map_err(|fault| fault.within(&field.name))
-    }
-
-    fn emit(
-        &mut self,
-        emit: &Emit,
-        key_part: Option<usize>,
-        input: &mut Input<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Fault<S::Error>> {
-        let mut agrees = true;
-        match emit {
-            Emit::Boolean => {
-                let value = input.boolean().map_err(undecodable)?;
-                agrees = key_part.is_none_or(|part| self.key.is_boolean(part, value));
-                out.push(u8::from(value));
-            }
-            Emit::Int => {
-                let value = input.int().map_err(undecodable)?;
-                if value == i32::MIN {
-                    return Err(unstorable(format!("{value} stands for null")));
-                }
-                agrees = key_part.is_none_or(|part| self.key.is_long(part, i64::from(value)));
-                varint::write_vint(out, varint::zigzag_int(value));
-            }
-            Emit::Long(number) => {
-                let value = match number {
-                    Number::Int => i64::from(input.int().map_err(undecodable)?),
-                    _ => input.long().map_err(undecodable)?,
-                };
-                if value == i64::MIN {
-                    return Err(unstorable(format!("{value} stands for null")));
-                }
-                agrees = key_part.is_none_or(|part| self.key.is_long(part, value));
-                varint::write_vlong(out, varint::zigzag_long(value));
-            }
-            Emit::Float(number) => {
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "Avro promotes whole numbers to float"
-                )]
-                let value = match number {
-                    Number::Int => input.int().map_err(undecodable)? as f32,
-                    Number::Long => input.long().map_err(undecodable)? as f32,
-                    _ => input.float().map_err(undecodable)?,
-                };
-                out.extend_from_slice(&float_bits(value).to_be_bytes());
-            }
-            Emit::Double(number) => {
-                let value = read_double(*number, input).map_err(undecodable)?;
-                out.extend_from_slice(&double_bits(value).to_be_bytes());
-            }
-            Emit::Text(Some(code)) => {
-                let bytes = input.bytes().map_err(undecodable)?;
-                if !code.contains_bytes(bytes) {
-                    return Err(no_code(*code, bytes));
-                }
-                agrees = key_part.is_none_or(|part| self.key.is_text(part, bytes));
-                write_lengthed(bytes, out)?;
-            }
-            Emit::Text(None) => {
-                let bytes = input.bytes().map_err(undecodable)?;
-                agrees = key_part.is_none_or(|part| self.key.is_text(part, bytes));
-                self.text(bytes, out)?;
-            }
-            Emit::Enum(symbols) => {
-                let symbol = match symbols.get(input.index().map_err(undecodable)?) {
-                    Some(Some(symbol)) => symbol,
-                    Some(None) => {
-                        return Err(undecodable(
-                            "the enum's symbol is none that the dataset knows",
-                        ));
-                    }
-                    None => return Err(undecodable("the enum has no such symbol")),
-                };
-                agrees = key_part.is_none_or(|part| self.key.is_text(part, symbol.text.as_bytes()));
-                out.extend_from_slice(&symbol.stored);
-            }
-            Emit::Bytes => write_lengthed(input.bytes().map_err(undecodable)?, out)?,
-            Emit::Fixed(size) => write_lengthed(input.take(*size).map_err(undecodable)?, out)?,
-            Emit::Reference(child) => {
-                let ordinal = self.child(child, input)?;
-                varint::write_vint(out, ordinal);
-            }
+        emitted.map_err(|fault| fault.within(&field.name))?;
+        if field.is_bound {
+            self.memory.bounds[bounds + field.index] =
+                stored_number(out.from(start)).unwrap_or(i64::MIN);
         }
-        if agrees {
-            Ok(())
-        } else {
-            Err(Poison::KeyMismatch {
-                path: String::new(),
-            }
-            .into())
-        }
-    }
-
-    fn text(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault<S::Error>> {
-        if bytes.is_ascii() {
-            return write_lengthed(bytes, out);
-        }
-        let text = as_text(bytes).map_err(undecodable)?;
-        self.memory.texts.clear();
-        string::write_str(&mut self.memory.texts, text);
-        write_lengthed(&self.memory.texts, out)
-    }
-
-    fn child(&mut self, child: &Child, input: &mut Input<'_>) -> Result<Ordinal, Fault<S::Error>> {
-        let Some((id, skip)) = &child.repeats else {
-            return self.child_anew(child, input);
-        };
-        // Where it can't be passed over, reading it will tell why.
-        let mut after = *input;
-        let Ok(()) = skip_value(skip, &mut after) else {
-            return self.child_anew(child, input);
-        };
-        let bytes = input.until(&after);
-        if let Some(ordinal) = self.memory.memo.get(*id, bytes) {
-            *input = after;
-            return Ok(ordinal);
-        }
-        let ordinal = self.child_anew(child, input)?;
-        // A block may lie about its size.
-        if input.remaining() == after.remaining() {
-            self.memory.memo.insert(*id, bytes, ordinal);
-        }
-        Ok(ordinal)
-    }
-
-    fn child_anew(
-        &mut self,
-        child: &Child,
-        input: &mut Input<'_>,
-    ) -> Result<Ordinal, Fault<S::Error>> {
-        match &*child.kind {
-            ChildKind::Record(plan) => self.with_buffer(child.type_index, |walk, buffer| {
-                walk.record(plan, input, buffer)
-            }),
-            ChildKind::Boxed(emit) => self.with_buffer(child.type_index, |walk, buffer| {
-                walk.emit(emit, None, input, buffer)
-            }),
-            ChildKind::List(item) => {
-                let mut list = self.memory.lists.pop().unwrap_or_default();
-                list.reset();
-                let walked = self.items(input, |walk, input| {
-                    list.push(walk.item(item, input)?);
-                    Ok(())
-                });
-                let added = walked.and_then(|()| {
-                    self.sink
-                        .add(child.type_index, list.bytes())
-                        .map_err(Fault::Sink)
-                });
-                self.memory.lists.push(list);
-                added
-            }
-            ChildKind::Set(item) => {
-                let mut set = self.memory.sets.pop().unwrap_or_default();
-                set.reset();
-                let walked = self.items(input, |walk, input| {
-                    set.insert(walk.item(item, input)?);
-                    Ok(())
-                });
-                let added = walked.and_then(|()| {
-                    self.sink
-                        .add(child.type_index, set.bytes())
-                        .map_err(Fault::Sink)
-                });
-                self.memory.sets.push(set);
-                added
-            }
-            ChildKind::Map { key, value } => {
-                let mut map = self.memory.maps.pop().unwrap_or_default();
-                map.reset();
-                let walked = self.items(input, |walk, input| {
-                    let key = walk.child(key, input)?;
-                    map.insert(key, walk.item(value, input)?);
-                    Ok(())
-                });
-                let added = walked.and_then(|()| {
-                    self.sink
-                        .add(child.type_index, map.bytes())
-                        .map_err(Fault::Sink)
-                });
-                self.memory.maps.push(map);
-                added
-            }
-        }
-    }
-
-    fn with_buffer(
-        &mut self,
-        type_index: usize,
-        fill: impl FnOnce(&mut Self, &mut Vec<u8>) -> Result<(), Fault<S::Error>>,
-    ) -> Result<Ordinal, Fault<S::Error>> {
-        let mut buffer = self.memory.buffers.pop().unwrap_or_default();
-        buffer.clear();
-        let filled = fill(self, &mut buffer);
-        let added = filled.and_then(|()| self.sink.add(type_index, &buffer).map_err(Fault::Sink));
-        self.memory.buffers.push(buffer);
-        added
-    }
-
-    fn item(
-        &mut self,
-        source: &Source<Child>,
-        input: &mut Input<'_>,
-    ) -> Result<Ordinal, Fault<S::Error>> {
-        match source {
-            Source::Plain(child) => self.child(child, input),
-            Source::Union(branches) => match branches.get(input.index().map_err(undecodable)?) {
-                Some(Branch::Value(child)) => self.child(child, input),
-                _ => Err(undecodable(
-                    "the union's branch is not one that the dataset takes",
-                )),
-            },
-        }
-    }
-
-    fn items(
-        &mut self,
-        input: &mut Input<'_>,
-        mut each: impl FnMut(&mut Self, &mut Input<'_>) -> Result<(), Fault<S::Error>>,
-    ) -> Result<(), Fault<S::Error>> {
-        loop {
-            let (count, _) = input.block().map_err(undecodable)?;
-            if count == 0 {
-                return Ok(());
-            }
-            for _ in 0..count {
-                let before = input.remaining();
-                each(self, input)?;
-                // An item of no bytes (an empty record) could be claimed any number of times.
-                if input.remaining() == before && count > 1 << 16 {
-                    return Err(undecodable("a block claims more items than it can hold"));
-                }
-            }
-        }
+        Ok(())
     }
 }
 
 #[cold]
-fn no_code<E>(code: Code, bytes: &[u8]) -> Fault<E> {
-    match as_text(bytes) {
-        Ok(text) => Poison::UnknownCode {
-            path: String::new(),
-            code,
-            value: text.chars().take(100).collect(),
-        }
-        .into(),
-        Err(wrong) => undecodable(wrong),
+fn empty_interval<E>(interval: &IntervalPlan, start: i64, end: i64) -> Fault<E> {
+    Poison::Interval {
+        path: String::new(),
+        start_field: interval.start_field.clone(),
+        start,
+        end_field: interval.end_field.clone(),
+        end,
     }
+    .into()
 }
 
-fn read_double(number: Number, input: &mut Input<'_>) -> Result<f64, Wrong> {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "Avro promotes whole numbers to double"
-    )]
-    Ok(match number {
-        Number::Int => f64::from(input.int()?),
-        Number::Long => input.long()? as f64,
-        Number::Float => f64::from(input.float()?),
-        Number::Double => input.double()?,
-    })
-}
-
-fn write_lengthed<E>(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault<E>> {
-    let Ok(len) = u32::try_from(bytes.len()) else {
-        return Err(unstorable("it is longer than 4 GiB".to_owned()));
-    };
-    varint::write_vint(out, len);
-    out.extend_from_slice(bytes);
-    Ok(())
-}
-
-fn emit_null(field_type: FieldType, out: &mut Vec<u8>) {
+fn emit_null(field_type: FieldType, out: &mut Out) {
     match field_type {
-        FieldType::Float => out.extend_from_slice(&NULL_FLOAT_BITS.to_be_bytes()),
-        FieldType::Double => out.extend_from_slice(&NULL_DOUBLE_BITS.to_be_bytes()),
-        _ => varint::write_null(out),
+        FieldType::Float => out.put(&NULL_FLOAT_BITS.to_be_bytes(), 4),
+        FieldType::Double => out.put(&NULL_DOUBLE_BITS.to_be_bytes(), 8),
+        _ => out.push(varint::NULL),
     }
 }
 
 /// The number in the bytes of an INT or LONG field.
 fn stored_number(bytes: &[u8]) -> Option<i64> {
-    let zigzag = hollow::record::Reader::new(bytes).vlong()?;
-    #[expect(
-        clippy::cast_possible_wrap,
-        reason = "zig-zag: the halves of the range are the signs"
-    )]
-    Some((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))
+    hollow::record::Reader::new(bytes)
+        .vlong()
+        .map(varint::unzigzag_long)
 }
