@@ -5,6 +5,9 @@ use rayon::prelude::*;
 /// Records that a cycle must touch for threads to pay.
 const WORTHWHILE: usize = 8192;
 
+/// Records that a thread takes in one go.
+const BLOCK: usize = 1024;
+
 /// Whether work on this many records is worth threads.
 pub(super) fn is_worthwhile(records: usize) -> bool {
     records >= WORTHWHILE
@@ -31,5 +34,36 @@ pub(super) fn map<T: Send, E: Send>(
         results.into_iter().collect()
     } else {
         (0..count).map(each).collect()
+    }
+}
+
+/// The results of `each` for the records 0 to `count` of one type, in order. A thread's calls share what `scratch` makes.
+pub(super) fn map_records<S, T: Send>(
+    count: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    each: impl Fn(&mut S, usize) -> T + Sync + Send,
+) -> Vec<T> {
+    if is_worthwhile(count) {
+        let records = (0..count).into_par_iter().with_min_len(BLOCK);
+        records.map_init(scratch, each).collect()
+    } else {
+        let mut scratch = scratch();
+        (0..count).map(|at| each(&mut scratch, at)).collect()
+    }
+}
+
+/// As [`map_records`], of the first record for which `each` gives something.
+pub(super) fn find_record<S, T: Send>(
+    count: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    each: impl Fn(&mut S, usize) -> Option<T> + Sync + Send,
+) -> Option<T> {
+    if is_worthwhile(count) {
+        let records = (0..count).into_par_iter().with_min_len(BLOCK);
+        let found = records.map_init(scratch, each);
+        found.find_map_first(|found| found)
+    } else {
+        let mut scratch = scratch();
+        (0..count).find_map(|at| each(&mut scratch, at))
     }
 }

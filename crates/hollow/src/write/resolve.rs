@@ -9,13 +9,27 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::changes::record_key;
 use super::links::key_bytes;
 use super::marks::Mark;
-use super::state::{TypeId, WriteState};
+use super::state::{Phase, TypeId, WriteState};
 use super::table::hash_bytes;
 use super::types::{TypeCycle, TypeWriter};
 use super::{WriteError, parallel};
 use crate::{Ordinal, Result};
 
 impl WriteState {
+    /// Whether the open cycle leads to another state for sure, as far as can be told before it is
+    /// [resolved](Self::resolve) and at no cost: it holds a new record that nothing has taken back.
+    #[must_use]
+    pub fn is_sure_to_change(&self) -> bool {
+        let is_total = matches!(self.phase, Phase::Total) && self.evolving.is_none();
+        let is_incremental = matches!(self.phase, Phase::Incremental);
+        self.types.iter().map(|writer| &writer.cycle).any(|cycle| {
+            let is_pinned =
+                |index| cycle.marks.get(cycle.staged.ordinal(index)) == Some(Mark::Pinned);
+            let mut staged = 0..cycle.staged.len();
+            is_total && !staged.is_empty() || is_incremental && staged.any(is_pinned)
+        })
+    }
+
     /// Decides and checks what the next state holds; what changed stands in the types' cycles.
     pub(super) fn resolve_cycle(&mut self, is_total: bool) -> Result<()> {
         if is_total {
@@ -91,7 +105,9 @@ impl WriteState {
                 |index| cycle.marks.get(cycle.staged.ordinal(index)) == Some(Mark::Pinned);
             let pinned: Vec<bool> = (0..cycle.staged.len()).map(is_pinned).collect();
             let indexes = (0..pinned.len()).filter(|&index| pinned[index]);
-            work.extend(indexes.map(|index| (at, index)));
+            if writer.links.any() {
+                work.extend(indexes.map(|index| (at, index)));
+            }
             live.push(pinned);
         }
         // Put back only with the whole cycle counted: after an error all are counted anew.
@@ -214,12 +230,13 @@ impl WriteState {
         for at in 0..self.types.len() {
             let writer = &self.types[at];
             let Some(paths) = &writer.key else { continue };
-            let mut key = Vec::new();
-            let hashes = writer.cycle.removed.iter().map(|(_, record)| {
-                key_bytes(&self.types, paths, record, &mut key);
-                hash_bytes(&key)
-            });
-            self.types[at].cycle.removed_keys = hashes.collect();
+            let removed = &writer.cycle.removed;
+            let hash = |key: &mut Vec<u8>, index: usize| {
+                key_bytes(&self.types, paths, removed.record(index), key);
+                hash_bytes(key)
+            };
+            let hashes = parallel::map_records(removed.len(), Vec::new, hash);
+            self.types[at].cycle.removed_keys = hashes;
         }
     }
 
@@ -230,31 +247,26 @@ impl WriteState {
             let Some(paths) = &writer.key else {
                 return Ok(());
             };
-            let mut key = Vec::new();
-            for &index in &writer.cycle.added {
-                let index = index as usize;
+            let doubled = |key: &mut Vec<u8>, at_added: usize| {
+                let index = writer.cycle.added[at_added] as usize;
                 let ordinal = writer.cycle.staged.ordinal(index);
                 let others = writer
                     .keys
                     .under(writer.cycle.staged_keys[index])
                     .filter(|&other| other != ordinal);
                 for other in others.filter(|&other| writer.is_live(other, is_total)) {
-                    key_bytes(
-                        &self.types,
-                        paths,
-                        writer.cycle.staged.record(index),
-                        &mut key,
-                    );
-                    if self.has_key(TypeId(at as u32), other, &key) {
-                        let type_name = writer.schema.name().to_owned();
-                        return Err(WriteError::DuplicateKey {
-                            type_name,
-                            key: record_key(writer, &key),
-                        });
+                    key_bytes(&self.types, paths, writer.cycle.staged.record(index), key);
+                    if self.has_key(TypeId(at as u32), other, key) {
+                        return Some(record_key(writer, key));
                     }
                 }
-            }
-            Ok(())
+                None
+            };
+            let doubled = parallel::find_record(writer.cycle.added.len(), Vec::new, doubled);
+            doubled.map_or(Ok(()), |key| {
+                let type_name = writer.schema.name().to_owned();
+                Err(WriteError::DuplicateKey { type_name, key })
+            })
         })
         .map(drop)
     }

@@ -98,10 +98,17 @@ impl Sealed {
         &self.0.changes
     }
 
-    /// The state that the cycle leads to, made from the own delta the way every reader makes it.
+    /// The state that the cycle leads to, made of the own blobs the way every reader makes it.
     #[must_use]
     pub fn state(&self) -> &ReadState {
         &self.0.state
+    }
+
+    /// Whether [`state`](Self::state) was made by applying the very bytes of the delta to the state before. Not so for the
+    /// first state of a chain and for one with other schemas than the state before, which are made of snapshots.
+    #[must_use]
+    pub fn is_made_of_delta(&self) -> bool {
+        !self.is_first() && self.0.sums.changes.is_some()
     }
 
     /// The state before, `None` for the first of a chain.

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use data::{Tree, add, read};
 use hollow::sums::{ChainSum, TypeSum};
 use hollow::write::{Sealed, WriteOptions, WriteState};
-use hollow::{BlobSet, Filter, KeyValue, ReadState, Schema};
+use hollow::{BlobSet, Filter, KeyValue, ReadState, Schema, TypeChanges};
 use schemas::{ROOT, Rng, random_schemas, random_tree};
 
 /// The blobs of one version, by part.
@@ -260,7 +260,11 @@ fn run(seed: u64) -> u32 {
         let tag = 0x5a00_0000_0000_0000 + (version << 32);
         let seal = |writer: &mut WriteState| {
             populate(writer, &step);
-            writer.seal(tag, tags.clone()).unwrap()
+            let is_sure = writer.is_sure_to_change();
+            let sealed = writer.seal(tag, tags.clone()).unwrap();
+            let adds = |ty: &TypeChanges| !ty.added.is_empty();
+            assert_eq!(is_sure, sealed.changes().types.iter().any(adds));
+            sealed
         };
         let sealed = seal(&mut steady);
         let blobs = written(&sealed);
