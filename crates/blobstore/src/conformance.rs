@@ -81,12 +81,22 @@ fn what_is_put_is_read(store: &dyn BlobStore, prefix: &str) -> Result<()> {
     store.put_all(&many)?;
     store.put_all(&many[..1])?;
     store.put_all(&[])?;
-    for (key, bytes) in &many {
-        assert!(
-            content(store, key)?.as_ref() == Some(bytes),
-            "content of {key} after put_all"
-        );
-    }
+    let is_there = |(key, bytes): &(String, Vec<u8>), after| {
+        let is_equal = content(store, key)?.as_ref() == Some(bytes);
+        assert!(is_equal, "content of {key} after {after}");
+        Ok(())
+    };
+    many.iter().try_for_each(|blob| is_there(blob, "put_all"))?;
+    let soon: Vec<(String, Vec<u8>)> = (1..7_u8)
+        .map(|at| (format!("{prefix}/many-{}/{at}", at / 2), vec![!at; 90_000]))
+        .collect();
+    let durably = store.put_all_soon(&soon)?;
+    soon.iter()
+        .try_for_each(|blob| is_there(blob, "put_all_soon"))?;
+    durably()?;
+    soon.iter()
+        .try_for_each(|blob| is_there(blob, "what put_all_soon returns"))?;
+    store.put_all_soon(&[])?()?;
     let key = format!("{prefix}/twice");
     let first = store.put(&key, b"first")?;
     let second = store.put(&key, b"second")?;

@@ -3,7 +3,8 @@
 //! Stock Hollow consumers read the files as they lie there, so a file must be whole from the moment it has its name. Every
 //! write therefore goes to a temporary file first (`.tmp/` in the root, where neither [`list`](BlobStore::list) nor a
 //! stock consumer looks), is synced, and only then gets its name: by `link`, which fails where the name is taken, or by
-//! `rename`, which replaces. The directory that holds the name is synced before the call returns.
+//! `rename`, which replaces. The directory that holds the name is synced before the call returns. Only
+//! [`put_all_soon`](BlobStore::put_all_soon) names first and syncs then.
 //!
 //! Several processes may use one directory. Replacing, comparing and deleting happen under an advisory lock on a file in
 //! the root, which the system releases when its holder dies. A temporary file is locked by its writer as long as that
@@ -19,9 +20,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::{self, ScopedJoinHandle};
 
-use self::files::{Lock, Scratch, create_directories, sync_directory, with_parents};
+use self::files::{Lock, Scratch, ScratchFile, make_directories, sync_directory, with_parents};
 use crate::{
-    Blob, BlobInfo, BlobStore, Created, Error, Etag, Result, Swapped, check_key, check_prefix,
+    Blob, BlobInfo, BlobStore, Created, Durably, Error, Etag, Result, Swapped, check_key,
+    check_prefix,
 };
 
 /// A [`BlobStore`] in a directory of a local file system; see the [crate's page](crate) and the conformance suite.
@@ -97,35 +99,18 @@ impl BlobStore for DirectoryStore {
     }
 
     fn put_all(&self, blobs: &[(String, Vec<u8>)]) -> Result<()> {
-        let paths = blobs
+        let new = NewBlobs::write(self, blobs)?;
+        new.sync(&BTreeSet::new())?;
+        new.name(self)?;
+        new.folders()
             .iter()
-            .map(|(key, _)| self.path(key))
-            .collect::<Result<Vec<_>>>()?;
-        let folders: BTreeSet<&Path> = paths.iter().map(|path| parent(path)).collect();
-        // Side by side, since file systems write what is to be synced at one time in one go.
-        let files = thread::scope(|scope| {
-            let making = scope.spawn(|| {
-                let make = |folder: &&Path| {
-                    create_directories(&self.root, folder)
-                        .map_err(|source| Error::io("create directory", folder, source))
-                };
-                folders.iter().try_for_each(make)
-            });
-            let writing: Vec<_> = blobs
-                .iter()
-                .map(|(_, bytes)| scope.spawn(|| self.scratch.write(bytes)))
-                .collect();
-            // All are joined before any error is looked at.
-            let made = join(making);
-            let written: Vec<_> = writing.into_iter().map(join).collect();
-            made.and_then(|()| written.into_iter().collect::<Result<Vec<_>>>())
-        })?;
-        let _lock = self.lock()?;
-        for (file, path) in files.iter().zip(&paths) {
-            with_parents(&self.root, path, || fs::rename(file.path(), path))
-                .map_err(|source| Error::io("rename a new blob to", path, source))?;
-        }
-        folders.into_iter().try_for_each(sync_directory)
+            .try_for_each(|folder| sync_directory(folder))
+    }
+
+    fn put_all_soon(&self, blobs: &[(String, Vec<u8>)]) -> Result<Durably<'_>> {
+        let new = NewBlobs::write(self, blobs)?;
+        new.name(self)?;
+        Ok(Box::new(move || new.sync(&new.folders())))
     }
 
     fn create(&self, key: &str, bytes: &[u8]) -> Result<Created> {
@@ -215,6 +200,68 @@ impl BlobStore for DirectoryStore {
             folder = parent(folder);
         }
         Ok(true)
+    }
+}
+
+/// Blobs that are written together.
+struct NewBlobs {
+    paths: Vec<PathBuf>,
+    files: Vec<ScratchFile>,
+    /// Folders that have a new folder in them.
+    parents: BTreeSet<PathBuf>,
+}
+
+impl NewBlobs {
+    /// Makes the folders and writes the temporary files. Nothing is synced.
+    fn write(store: &DirectoryStore, blobs: &[(String, Vec<u8>)]) -> Result<Self> {
+        let paths = blobs
+            .iter()
+            .map(|(key, _)| store.path(key))
+            .collect::<Result<Vec<_>>>()?;
+        let files = blobs
+            .iter()
+            .map(|(_, bytes)| store.scratch.write_unsynced(bytes))
+            .collect::<Result<Vec<_>>>()?;
+        let mut new = Self {
+            paths,
+            files,
+            parents: BTreeSet::new(),
+        };
+        for folder in new.folders() {
+            make_directories(&store.root, &folder, &mut new.parents)
+                .map_err(|source| Error::io("create directory", &folder, source))?;
+        }
+        Ok(new)
+    }
+
+    fn folders(&self) -> BTreeSet<PathBuf> {
+        let folders = self.paths.iter().map(|path| parent(path).to_owned());
+        folders.collect()
+    }
+
+    fn name(&self, store: &DirectoryStore) -> Result<()> {
+        let _lock = store.lock()?;
+        self.files
+            .iter()
+            .zip(&self.paths)
+            .try_for_each(|(file, path)| {
+                with_parents(&store.root, path, || fs::rename(file.path(), path))
+                    .map_err(|source| Error::io("rename a new blob to", path, source))
+            })
+    }
+
+    /// Syncs the files, what their folders lie in, and `folders`: side by side, since file systems write what is to be synced
+    /// at one time in one go.
+    fn sync(&self, folders: &BTreeSet<PathBuf>) -> Result<()> {
+        thread::scope(|scope| {
+            let folders = self.parents.iter().chain(folders);
+            let folders = folders.map(|folder| scope.spawn(|| sync_directory(folder)));
+            let files = self.files.iter().map(|file| scope.spawn(|| file.sync()));
+            let syncing: Vec<_> = folders.chain(files).collect();
+            // All are joined before any error is looked at.
+            let synced: Vec<Result<()>> = syncing.into_iter().map(join).collect();
+            synced.into_iter().collect()
+        })
     }
 }
 

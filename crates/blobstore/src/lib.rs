@@ -100,6 +100,9 @@ pub enum Swapped {
     Conflict,
 }
 
+/// Makes durable what can be read already; see [`BlobStore::put_all_soon`].
+pub type Durably<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
+
 /// Blobs by key. See the [crate's page](crate) for what it is for and [`conformance`] for the fine print.
 ///
 /// Keys are relative paths with `/` between segments ([`check_key`]); a key must not be the beginning of another up to a
@@ -137,6 +140,16 @@ pub trait BlobStore: Send + Sync {
         blobs
             .iter()
             .try_for_each(|(key, bytes)| self.put(key, bytes).map(drop))
+    }
+
+    /// As [`put_all`](Self::put_all), but returns as soon as the blobs can be read. They are durable when what it returns was
+    /// called and has returned, and up to then a power failure may leave any part of them: for blobs that nobody goes by yet.
+    ///
+    /// # Errors
+    /// As [`BlobStore::put`], also of what it returns.
+    fn put_all_soon(&self, blobs: &[(String, Vec<u8>)]) -> Result<Durably<'_>> {
+        self.put_all(blobs)?;
+        Ok(Box::new(|| Ok(())))
     }
 
     /// Writes the blob only if there is none of that key; of racing creators exactly one wins.

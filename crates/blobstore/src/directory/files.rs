@@ -1,5 +1,6 @@
 //! Temporary files, the store's lock, and syncing of directories.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub(super) struct Lock {
     _file: File,
 }
 
-/// A complete, synced, not yet named blob. Its temporary name is removed on drop; a link to it stays.
+/// A complete, not yet named blob. Its temporary name is removed on drop; a link to it stays.
 #[derive(Debug)]
 pub(super) struct ScratchFile {
     path: PathBuf,
@@ -37,6 +38,13 @@ pub(super) struct ScratchFile {
 impl ScratchFile {
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Makes the content durable, whatever name it has by now.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.file
+            .sync_all()
+            .map_err(|source| Error::io("sync", &self.path, source))
     }
 }
 
@@ -75,13 +83,17 @@ impl Scratch {
 
     /// Writes `bytes` to a new temporary file and syncs it. On any error nothing is left.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<ScratchFile> {
+        let file = self.write_unsynced(bytes)?;
+        file.sync()?;
+        Ok(file)
+    }
+
+    /// Writes `bytes` to a new temporary file. On any error nothing is left.
+    pub(super) fn write_unsynced(&self, bytes: &[u8]) -> Result<ScratchFile> {
         let mut file = self.create()?;
         file.file
             .write_all(bytes)
             .map_err(|source| Error::io("write", &file.path, source))?;
-        file.file
-            .sync_all()
-            .map_err(|source| Error::io("sync", &file.path, source))?;
         Ok(file)
     }
 
@@ -161,20 +173,33 @@ pub(super) fn with_parents(
     }
 }
 
-/// Makes `folder` and what is missing between it and `root`, syncing each parent of a new one.
-pub(super) fn create_directories(root: &Path, folder: &Path) -> io::Result<()> {
+/// Makes `folder` and what is missing between it and `root`, syncing the parent of each new one.
+fn create_directories(root: &Path, folder: &Path) -> io::Result<()> {
+    let mut parents = BTreeSet::new();
+    make_directories(root, folder, &mut parents)?;
+    let sync = |parent: &PathBuf| File::open(parent)?.sync_all();
+    parents.iter().try_for_each(sync)
+}
+
+/// Makes `folder` and what is missing between it and `root`. The parents of new ones, which are to be synced, go to `parents`.
+pub(super) fn make_directories(
+    root: &Path,
+    folder: &Path,
+    parents: &mut BTreeSet<PathBuf>,
+) -> io::Result<()> {
     if folder == root || folder.is_dir() {
         return Ok(());
     }
     let Some(parent) = folder.parent() else {
         return Ok(());
     };
-    create_directories(root, parent)?;
+    make_directories(root, parent, parents)?;
     match fs::create_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
         done => done?,
     }
-    File::open(parent)?.sync_all()
+    parents.insert(parent.to_owned());
+    Ok(())
 }
 
 /// Makes the names in `folder` durable.
