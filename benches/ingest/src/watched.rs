@@ -2,7 +2,8 @@
 //! what a cycle costs after that is the fold's.
 
 use changelog::{
-    Batch, ChangeLog, Consumer, NewRecord, PollLimit, Position, Result, TopicInfo, TopicSpec,
+    Batch, ChangeLog, Consumer, NewRecord, PollLimit, Position, Result, TopicEnd, TopicInfo,
+    TopicSpec,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -118,6 +119,10 @@ impl ChangeLog for WatchedLog {
 
     fn end_offsets(&self, topic: &str) -> Result<Vec<i64>> {
         self.inner.end_offsets(topic)
+    }
+
+    fn ends(&self, known: &[&TopicInfo]) -> Result<Vec<TopicEnd>> {
+        self.inner.ends(known)
     }
 
     fn append(&self, topic: &str, records: &[NewRecord]) -> Result<Vec<Position>> {

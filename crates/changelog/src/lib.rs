@@ -28,7 +28,8 @@ pub use kafka::{KafkaLog, KafkaOptions, KafkaSasl, KafkaTls};
 pub use partitioner::{murmur2, partition_for_key};
 pub use remote::{LogService, RemoteLog};
 pub use types::{
-    Header, MAX_RECORD_BYTES, NewRecord, PollLimit, Position, Record, TopicId, TopicInfo, TopicSpec,
+    Header, MAX_RECORD_BYTES, NewRecord, PollLimit, Position, Record, TopicEnd, TopicId, TopicInfo,
+    TopicSpec,
 };
 
 use std::time::Duration;
@@ -73,6 +74,27 @@ pub trait ChangeLog: Send + Sync {
     /// # Errors
     /// [`Refusal::UnknownTopic`].
     fn end_offsets(&self, topic: &str) -> Result<Vec<i64>>;
+
+    /// Where topics end that the caller knows: at least the partitions that it knows of each. Which topic that is is asked
+    /// last, so that the end of one that was recreated meanwhile is told with the new id.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownTopic`].
+    fn ends(&self, known: &[&TopicInfo]) -> Result<Vec<TopicEnd>> {
+        let end = |known: &&TopicInfo| {
+            let offsets = self.end_offsets(&known.name)?;
+            let now = self.topic(&known.name)?;
+            let now = now.ok_or_else(|| Refusal::UnknownTopic {
+                topic: known.name.clone(),
+            })?;
+            Ok(TopicEnd {
+                id: now.id,
+                partitions: now.partitions,
+                offsets,
+            })
+        };
+        known.iter().map(end).collect()
+    }
 
     /// Appends records and returns the (partition, offset) of each, in the order given; they are durable by then.
     ///

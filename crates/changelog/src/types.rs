@@ -119,6 +119,17 @@ pub struct TopicInfo {
     pub delete_retention_ms: i64,
 }
 
+/// Where a topic ends, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicEnd {
+    /// The incarnation.
+    pub id: TopicId,
+    /// The number of partitions.
+    pub partitions: u32,
+    /// The offset after the last record of each partition, as [`ChangeLog::end_offsets`](crate::ChangeLog::end_offsets).
+    pub offsets: Vec<i64>,
+}
+
 /// A place in a topic. As a reader's position: the next offset to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {

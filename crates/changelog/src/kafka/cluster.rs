@@ -207,19 +207,45 @@ impl Cluster {
         self.offsets(topic, partitions, Offset::End)
     }
 
+    /// As [`ends`](Self::ends) of all partitions of several topics, by name and number of partitions, in one question.
+    pub(super) fn ends_of_all(&self, topics: &[(&str, u32)]) -> Result<Vec<Vec<i64>>> {
+        let partitions: Vec<(&str, u32)> = topics
+            .iter()
+            .flat_map(|&(topic, count)| (0..count).map(move |partition| (topic, partition)))
+            .collect();
+        let mut ends = self.ask_offsets(&partitions, Offset::End)?.into_iter();
+        let of_one = |&(_, count): &(&str, u32)| ends.by_ref().take(count as usize).collect();
+        Ok(topics.iter().map(of_one).collect())
+    }
+
     fn offsets(&self, topic: &str, partitions: &[u32], which: Offset) -> Result<Vec<i64>> {
-        if partitions.is_empty() {
-            return Ok(Vec::new());
+        let partitions: Vec<(&str, u32)> = partitions
+            .iter()
+            .map(|&partition| (topic, partition))
+            .collect();
+        match self.ask_offsets(&partitions, which) {
+            // Asked with names that were there a moment ago.
+            Err(Error::Kafka { source, .. }) if is_unknown(&source) => {
+                self.expect(topic)?;
+                Err(Error::kafka("ask for offsets of", topic, source))
+            }
+            answer => answer,
         }
+    }
+
+    fn ask_offsets(&self, partitions: &[(&str, u32)], which: Offset) -> Result<Vec<i64>> {
+        let Some(&(first, _)) = partitions.first() else {
+            return Ok(Vec::new());
+        };
         let mut question = TopicPartitionList::with_capacity(partitions.len());
-        for &partition in partitions {
+        for &(topic, partition) in partitions {
             question
                 .add_partition_offset(topic, native(partition), which)
                 .map_err(|error| Error::kafka("ask for offsets of", topic, error))?;
         }
-        let answer = self.ask("ask for offsets of", topic, |timeout| {
+        self.ask("ask for offsets of", first, |timeout| {
             let answer = self.asking.offsets_for_times(question.clone(), timeout)?;
-            let offset = |&partition: &u32| {
+            let offset = |&(topic, partition): &(&str, u32)| {
                 let found = answer
                     .find_partition(topic, native(partition))
                     .ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition))?;
@@ -232,15 +258,7 @@ impl Cluster {
                 }
             };
             partitions.iter().map(offset).collect::<KafkaResult<_>>()
-        });
-        match answer {
-            // Asked with names that were there a moment ago.
-            Err(Error::Kafka { source, .. }) if is_unknown(&source) => {
-                self.expect(topic)?;
-                Err(Error::kafka("ask for offsets of", topic, source))
-            }
-            answer => answer,
-        }
+        })
     }
 
     /// Asks until there is an answer, an error that asking again does not change, or the end of the budget.

@@ -18,10 +18,10 @@ mod topic_id;
 pub use options::{KafkaOptions, KafkaSasl, KafkaTls};
 
 use crate::error::{Error, Refusal, Result};
-use crate::types::{NewRecord, Position, TopicInfo, TopicSpec};
+use crate::types::{NewRecord, Position, TopicEnd, TopicInfo, TopicSpec};
 use crate::{ChangeLog, Consumer, batch, partition_for_key};
 use admin::{Admin, TopicConfig};
-use cluster::Cluster;
+use cluster::{Cluster, is_unknown};
 use consumer::{KafkaConsumer, check_range};
 use producer::{Appender, check_limit};
 use std::collections::HashMap;
@@ -308,6 +308,40 @@ impl ChangeLog for KafkaLog {
         let partitions = self.cluster.expect(topic)?.partitions;
         self.cluster
             .ends(topic, &(0..partitions).collect::<Vec<_>>())
+    }
+
+    /// Two questions for all of them: where they end, and what they are.
+    fn ends(&self, known: &[&TopicInfo]) -> Result<Vec<TopicEnd>> {
+        let asked: Vec<_> = known
+            .iter()
+            .map(|topic| (topic.name.as_str(), topic.partitions))
+            .collect();
+        let offsets = self.cluster.ends_of_all(&asked);
+        let names: Vec<&str> = asked.iter().map(|&(name, _)| name).collect();
+        let described = self.cluster.describe(&names)?;
+        let mut ends = Vec::with_capacity(known.len());
+        for (known, described) in known.iter().zip(described) {
+            let now = described.ok_or_else(|| Refusal::UnknownTopic {
+                topic: known.name.clone(),
+            })?;
+            ends.push(TopicEnd {
+                id: now.id,
+                partitions: now.partitions,
+                offsets: Vec::new(),
+            });
+        }
+        let offsets = match offsets {
+            // One that was recreated may lack a partition.
+            Err(Error::Kafka { source, .. }) if is_unknown(&source) => known
+                .iter()
+                .map(|topic| self.end_offsets(&topic.name))
+                .collect::<Result<_>>()?,
+            offsets => offsets?,
+        };
+        for (end, offsets) in ends.iter_mut().zip(offsets) {
+            end.offsets = offsets;
+        }
+        Ok(ends)
     }
 
     fn append(&self, topic: &str, records: &[NewRecord]) -> Result<Vec<Position>> {
