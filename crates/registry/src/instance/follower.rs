@@ -159,11 +159,6 @@ impl Follower {
         if applied == before {
             return failed;
         }
-        // The log has it all, so the checkpoint may lag behind; what it could not take now goes in with the next write.
-        match self.checkpoint.write(&self.shared.state(), &self.dirty) {
-            Ok(()) => self.dirty.clear(),
-            Err(error) => tracing::warn!(error = %error, "write the registry's checkpoint"),
-        }
         let mut progress = self.shared.progress();
         progress.applied = applied;
         if progress.submitting > 0 {
@@ -171,6 +166,12 @@ impl Follower {
         }
         drop(progress);
         self.shared.moved.notify_all();
+        // Nobody waits for it: the log has it all, so the checkpoint may lag behind. What it could not take now goes in with
+        // the next write.
+        match self.checkpoint.write(&self.shared.state(), &self.dirty) {
+            Ok(()) => self.dirty.clear(),
+            Err(error) => tracing::warn!(error = %error, "write the registry's checkpoint"),
+        }
         failed
     }
 }
