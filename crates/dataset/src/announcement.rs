@@ -5,13 +5,15 @@
 //! the version back. And the registry is asked when it knows all that was announced before: on Kafka every process has an
 //! instance of its own, and that of one that was suspended knows nothing of what happened meanwhile.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use blobstore::{BlobStore, Swapped};
+use blobstore::{Blob, BlobStore, Swapped};
 use registry::{DatasetName, Registry, Scope, Version};
 
+use crate::Result;
+use crate::chain::Source;
 use crate::names::{ANNOUNCED_NAME, blob_key};
-use crate::{Error, Result};
 
 /// Brings `announced.version` of the dataset in line with the registry: the latest version for everybody, pins included.
 /// To be called after every announcement and after every pin or unpin. Returns the version it says now, `None` where
@@ -24,36 +26,71 @@ pub fn project_announcement(
     registry: &Arc<dyn Registry>,
     dataset: &DatasetName,
 ) -> Result<Option<Version>> {
-    let key = blob_key(dataset, ANNOUNCED_NAME);
-    let store_failed = |source| Error::Store {
+    Source {
         dataset: dataset.clone(),
-        source,
-    };
-    loop {
-        let present = store.get(&key).map_err(store_failed)?;
-        let latest = registry
-            .catch_up()
-            .and_then(|()| registry.latest(dataset, &Scope::everybody()))
-            .map_err(|source| Error::Registry {
-                dataset: dataset.clone(),
-                source: Box::new(source),
-            })?;
-        let Some(latest) = latest else {
-            return Ok(None);
+        store: Arc::clone(store),
+        registry: Arc::clone(registry),
+    }
+    .project()
+}
+
+impl Source {
+    /// [`project_announcement`].
+    pub(crate) fn project(&self) -> Result<Option<Version>> {
+        loop {
+            let present = self.projection()?;
+            let caught_up = self.registry.catch_up();
+            caught_up.map_err(|error| self.registry_failed(error))?;
+            if let ControlFlow::Break(version) = self.project_over(present)? {
+                return Ok(version);
+            }
+        }
+    }
+
+    /// [`project_announcement`] by one who read the projection `before` it submitted a command, and has the outcome: the
+    /// instance that answered knows all that was announced before the command, and need not be caught up.
+    pub(crate) fn project_after_command(&self, before: Option<Blob>) -> Result<()> {
+        match self.project_over(before)? {
+            ControlFlow::Break(_) => Ok(()),
+            ControlFlow::Continue(()) => self.project().map(drop),
+        }
+    }
+
+    /// What the projection says now.
+    pub(crate) fn projection(&self) -> Result<Option<Blob>> {
+        let present = self.store.get(&blob_key(&self.dataset, ANNOUNCED_NAME));
+        present.map_err(|error| self.store_failed(error))
+    }
+
+    /// Writes the projection over what it was before the registry was asked. Goes on where it is not that any more.
+    fn project_over(&self, before: Option<Blob>) -> Result<ControlFlow<Option<Version>>> {
+        let Some(latest) = self.latest_for_everybody()? else {
+            return Ok(ControlFlow::Break(None));
         };
-        let text = latest.version.to_string();
-        if present
+        let text = latest.to_string();
+        if before
             .as_ref()
-            .is_some_and(|present| present.bytes == text.as_bytes())
+            .is_some_and(|before| before.bytes == text.as_bytes())
         {
-            return Ok(Some(latest.version));
+            return Ok(ControlFlow::Break(Some(latest)));
         }
-        let expected = present.map(|present| present.etag);
-        if let Swapped::Swapped(_) = store
+        let key = blob_key(&self.dataset, ANNOUNCED_NAME);
+        let expected = before.map(|before| before.etag);
+        let swapped = self
+            .store
             .compare_and_swap(&key, expected.as_ref(), text.as_bytes())
-            .map_err(store_failed)?
-        {
-            return Ok(Some(latest.version));
-        }
+            .map_err(|error| self.store_failed(error))?;
+        // Who pinned meanwhile what it said before had nothing to write.
+        let is_latest = self.latest_for_everybody()? == Some(latest);
+        Ok(match swapped {
+            Swapped::Swapped(_) if is_latest => ControlFlow::Break(Some(latest)),
+            _ => ControlFlow::Continue(()),
+        })
+    }
+
+    fn latest_for_everybody(&self) -> Result<Option<Version>> {
+        let latest = self.registry.latest(&self.dataset, &Scope::everybody());
+        let latest = latest.map_err(|error| self.registry_failed(error))?;
+        Ok(latest.map(|latest| latest.version))
     }
 }

@@ -5,6 +5,7 @@ mod cycle;
 mod finish;
 mod guard;
 mod options;
+mod phases;
 mod snapshot;
 
 use std::collections::BTreeMap;
@@ -23,9 +24,10 @@ use crate::chain::{PartsWanted, Selection, Source};
 use crate::ownership::Renewals;
 use crate::{Abort, Error, Result, Step};
 
-pub use cycle::{Cycle, CycleKind, CycleOutcome, Phases, Populated};
+pub use cycle::{Cycle, CycleKind, CycleOutcome, Populated};
 pub use guard::{Candidate, Guard, Veto};
 pub use options::{PublisherOptions, Snapshots};
+pub use phases::Phases;
 use snapshot::Snapshotter;
 
 /// The producer's side of one dataset. One thread drives it; see [`cycle`](Self::cycle).

@@ -764,6 +764,52 @@ fn a_projection_that_slept_over_an_announcement_is_made_again() {
 }
 
 #[test]
+fn a_pin_on_what_the_projection_said_before_is_not_written_over() {
+    let dir = tempdir();
+    let world = Arc::new(World::open(dir.path()));
+    run(&mut world.publisher(None).unwrap(), SEED, 5, 10).unwrap();
+    let latest = |registry: &dyn Registry| {
+        let latest = registry.latest(&name(), &Scope::everybody()).unwrap();
+        latest.unwrap().version
+    };
+    let before = latest(&*world.registry());
+    run(&mut world.publisher(None).unwrap(), SEED, 5, 20).unwrap();
+    assert_ne!(latest(&*world.registry()), before);
+    // The newest is announced and not projected yet. Who pins the one before finds nothing to write.
+    let shown = before.to_string();
+    world
+        .store
+        .put("prod/accounts/announced.version", shown.as_bytes())
+        .unwrap();
+    let pin = {
+        let world = Arc::clone(&world);
+        move || {
+            let pin = Action::Pin {
+                scope: Scope::everybody(),
+                version: before,
+                by: "operator".to_owned(),
+                reason: "drill".to_owned(),
+            };
+            let registry: Arc<dyn Registry> = world.registry();
+            registry.execute(&name(), 1, pin).unwrap();
+            let projected = dataset::project_announcement(&world.store, &registry, &name());
+            assert_eq!(projected.unwrap(), Some(before));
+        }
+    };
+    let late: Arc<dyn Registry> = Arc::new(LateRegistry {
+        inner: world.registry(),
+        meanwhile: Mutex::new(Some(Box::new(pin))),
+        knew: Mutex::default(),
+    });
+    let projected = dataset::project_announcement(&world.store, &late, &name()).unwrap();
+    assert_eq!(projected, Some(before));
+    assert_eq!(
+        files(&world)["prod/accounts/announced.version"],
+        shown.as_bytes()
+    );
+}
+
+#[test]
 fn a_process_that_was_suspended_does_not_turn_the_projection_back() {
     let dir = tempdir();
     let world = World::open(dir.path());

@@ -1,9 +1,11 @@
 //! A candidate: its blobs staged where no subscriber looks, and read back.
 
+use std::borrow::Cow;
 use std::io;
 use std::panic::resume_unwind;
 use std::thread;
 
+use blobstore::Durably;
 use hollow::sums::ChainSum;
 use hollow::write::Sealed;
 use hollow::{Filter, ReadState};
@@ -28,8 +30,9 @@ pub(super) struct Staged {
 }
 
 impl Publisher {
-    /// Writes the blobs of a sealed cycle under the candidate's prefix: delta and reverse delta, or the first snapshot.
-    pub(super) fn stage(&self, sealed: &Sealed, version: Version) -> Result<Staged> {
+    /// Writes the blobs of a sealed cycle under the candidate's prefix: delta and reverse delta, or the first snapshot. They can
+    /// be read, and are durable after what stands beside them: nobody goes by them before they are accepted.
+    pub(super) fn stage(&self, sealed: &Sealed, version: Version) -> Result<(Staged, Durably<'_>)> {
         let source = &self.source;
         let prefix = candidate_prefix(&source.dataset, version, self.epoch);
         let previous = self.version().filter(|_| !sealed.is_first());
@@ -47,16 +50,17 @@ impl Publisher {
                 blobs.push(blob);
             }
         }
-        source
+        let durably = source
             .store
-            .put_all(&contents)
+            .put_all_soon(&contents)
             .map_err(|error| source.store_failed(error))?;
         self.hook(Step::BlobsStaged)?;
-        Ok(Staged {
+        let staged = Staged {
             prefix,
             blobs,
             contents,
-        })
+        };
+        Ok((staged, durably))
     }
 
     /// Reads the blobs back as a subscriber would: the chain sum after the delta must be the writer's, and after the reverse
@@ -77,14 +81,14 @@ impl Publisher {
         let Some(before) = sealed.state_before() else {
             return check.snapshot();
         };
-        // Side by side: the writer's own state was made of the delta's bytes, which are read back with the same SHA-256, so it
-        // is the state that the delta leads to. Not in the pool that all datasets share, for a store may be slow.
-        let (after, back) = thread::scope(|scope| {
-            let back = scope.spawn(|| check.reverse_delta(before));
-            (check.delta(before), back.join())
+        // Side by side, and not in the pool that all datasets share, for a store may be slow.
+        let (led, back) = thread::scope(|scope| {
+            let led = scope.spawn(|| check.delta(before));
+            let back = check.reverse_delta(before);
+            (led.join(), back)
         });
-        let after = after?;
-        back.unwrap_or_else(|panic| resume_unwind(panic))?;
+        let after = led.unwrap_or_else(|panic| resume_unwind(panic))?;
+        back?;
         Ok(after)
     }
 }
@@ -142,11 +146,19 @@ impl Check<'_> {
     }
 
     fn delta(&self, before: &ReadState) -> Result<ReadState> {
-        let (after, changes) = self
-            .read(|part| delta_name(part, self.previous, self.version))?
-            .with(|delta| before.apply(delta))
-            .map_err(self.source.hollow_failed("read back the delta"))?;
-        let holds = self.sealed.is_led_to(&after, &changes);
+        let delta = self.read(|part| delta_name(part, self.previous, self.version))?;
+        let sealed = self.sealed;
+        // Its bytes came back with the SHA-256 of those that the writer applied, as every subscriber does, to make its own
+        // state: they lead there, and need not be applied once more.
+        let (after, changes) = if sealed.is_made_of_delta() {
+            (sealed.state().clone(), Cow::Borrowed(sealed.changes()))
+        } else {
+            let applied = delta.with(|delta| before.apply(delta));
+            let (after, changes) =
+                applied.map_err(self.source.hollow_failed("read back the delta"))?;
+            (after, Cow::Owned(changes))
+        };
+        let holds = sealed.is_led_to(&after, &changes);
         self.expect(holds, "the records after the delta differ")?;
         Ok(after)
     }
@@ -167,9 +179,11 @@ impl Check<'_> {
         let read = |part: Option<&str>| {
             let name = name(part);
             let staged = self.staged.blobs.iter().find(|blob| blob.name == name);
+            let staged =
+                staged.ok_or_else(|| self.source.damaged(self.version, &name, "not staged"))?;
             let key = format!("{}{name}", self.staged.prefix);
-            let sum = staged.map(|blob| blob.sha256);
-            self.source.read_blob(self.version, &key, sum)
+            self.source
+                .read_blob(self.version, &key, Some(staged.sha256))
         };
         let parts = self.sealed.parts();
         let parts = parts.map(|part| Ok((part.to_owned(), read(Some(part))?)));

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::thread;
-use std::time::Instant;
 
 use hollow::sums::{Digest, DigestMemory};
 use hollow::write::{Sealed, WriteState};
@@ -16,7 +15,8 @@ use registry::{Acceptance, Action, Outcome, StateSums, Sum128, Version};
 use super::candidate::Staged;
 use super::finish::Finishing;
 use super::guard::{Candidate, Veto};
-use super::{Head, Publisher};
+use super::phases::{PhaseClock, Phases};
+use super::{Head, Publisher, execute};
 use crate::error::BoxError;
 use crate::tags::{Before, header_tags};
 use crate::{Error, Result, Step, random_tag};
@@ -54,25 +54,6 @@ pub struct Populated {
     /// Whether the population goes on in the next cycle: nothing is published or confirmed, and what was changed stays in the
     /// write state. For a first state that takes more than one cycle to read.
     pub continues: bool,
-}
-
-/// How long the phases of a cycle took, in microseconds of the wall clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phases {
-    /// The caller's closure.
-    pub populate_us: u64,
-    /// From the write state to blobs in the store.
-    pub stage_us: u64,
-    /// Reading them back.
-    pub verify_us: u64,
-    /// The guards.
-    pub guard_us: u64,
-    /// The registry's acceptance.
-    pub accept_us: u64,
-    /// Public names, announcement and projection.
-    pub announce_us: u64,
-    /// The snapshot, where it is written inline.
-    pub snapshot_us: u64,
 }
 
 /// How a cycle ended.
@@ -176,7 +157,8 @@ impl Publisher {
             return Ok(Prepared::Ended(CycleOutcome::Continues));
         }
 
-        let changed = self.write.resolve().map_err(
+        let (changed, minted) = self.resolve(cycle, !populated.defer_internal);
+        let changed = changed.map_err(
             self.source
                 .hollow_failed("resolve the changes of the cycle"),
         )?;
@@ -204,8 +186,8 @@ impl Publisher {
             return Ok(Prepared::Ended(CycleOutcome::Deferred { confirmed }));
         }
 
-        let stage = Action::Stage { epoch: self.epoch };
-        let Outcome::Staged { version } = self.execute(cycle.now_ms, stage)? else {
+        let minted = minted.unwrap_or_else(|| self.mint(cycle));
+        let Outcome::Staged { version } = minted? else {
             return Err(self.unexpected_answer());
         };
         self.hook(Step::Minted)?;
@@ -226,6 +208,31 @@ impl Publisher {
         }
     }
 
+    /// Resolves the cycle and returns the types that change. Where that some do is known before, and the caller publishes
+    /// whatever does, the version is minted meanwhile.
+    fn resolve(
+        &mut self,
+        cycle: Cycle,
+        publishes_any: bool,
+    ) -> (hollow::Result<Vec<String>>, Option<Result<Outcome>>) {
+        if !publishes_any || !self.write.is_sure_to_change() {
+            return (self.write.resolve(), None);
+        }
+        let (source, write, epoch) = (&self.source, &mut self.write, self.epoch);
+        thread::scope(|scope| {
+            let minting =
+                scope.spawn(move || execute(source, cycle.now_ms, Action::Stage { epoch }));
+            let changed = write.resolve();
+            let minted = minting.join();
+            let minted = minted.unwrap_or_else(|panic| resume_unwind(panic));
+            (changed, Some(minted))
+        })
+    }
+
+    fn mint(&self, cycle: Cycle) -> Result<Outcome> {
+        self.execute(cycle.now_ms, Action::Stage { epoch: self.epoch })
+    }
+
     fn stage_and_check(
         &mut self,
         sealed: &Sealed,
@@ -240,9 +247,13 @@ impl Publisher {
                 let digest = digest_of(head, sealed, memory.as_mut());
                 (digest, memory)
             });
-            let staged = self.stage(sealed, version)?;
+            let (staged, durably) = self.stage(sealed, version)?;
             clock.phases.stage_us = clock.lap();
+            // Reading back needs them in the store, the acceptance needs them to stay there.
+            let durably = scope.spawn(durably);
             let read = self.verify(sealed, version, &staged)?;
+            let durable = durably.join().unwrap_or_else(|panic| resume_unwind(panic));
+            durable.map_err(|error| self.source.store_failed(error))?;
             self.hook(Step::Verified)?;
             let (digest, memory) = digest.join().unwrap_or_else(|panic| resume_unwind(panic));
             let digest = digest.map_err(self.source.hollow_failed("compute the digest"))?;
@@ -322,15 +333,7 @@ impl Publisher {
         metadata.extend(clock.phases.metadata());
         let (committed, finished) = thread::scope(|scope| {
             let committing = scope.spawn(|| write.commit().map(|_| ()));
-            let finish = || {
-                finishing.hook(Step::Accepted)?;
-                let info = finishing.source.version(version)?;
-                finishing.promote(&info, &staged.contents)?;
-                finishing.announce(&info, metadata, cycle.now_ms)?;
-                finishing.project()?;
-                Ok(info)
-            };
-            let finished = finish();
+            let finished = finishing.finish(version, &staged.contents, metadata, cycle.now_ms);
             let committed = committing.join();
             (
                 committed.unwrap_or_else(|panic| resume_unwind(panic)),
@@ -460,42 +463,4 @@ struct Ready {
     sealed: Sealed,
     staged: Staged,
     digest: Digest,
-}
-
-/// Measures phases. Nothing it says goes into a state.
-struct PhaseClock {
-    phases: Phases,
-    last: Instant,
-}
-
-impl PhaseClock {
-    fn start() -> Self {
-        Self {
-            phases: Phases::default(),
-            last: Instant::now(),
-        }
-    }
-
-    /// Microseconds since the last lap.
-    fn lap(&mut self) -> u64 {
-        let now = Instant::now();
-        let lap = now.duration_since(self.last);
-        self.last = now;
-        u64::try_from(lap.as_micros()).unwrap_or(u64::MAX)
-    }
-}
-
-impl Phases {
-    /// The phases up to the announcement, as its metadata.
-    fn metadata(self) -> impl Iterator<Item = (String, String)> {
-        [
-            ("phase.populate_us", self.populate_us),
-            ("phase.stage_us", self.stage_us),
-            ("phase.verify_us", self.verify_us),
-            ("phase.guard_us", self.guard_us),
-            ("phase.accept_us", self.accept_us),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_string()))
-    }
 }

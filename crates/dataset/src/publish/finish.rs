@@ -8,12 +8,12 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use blobstore::Created;
-use registry::{Action, BlobSum, Scope, VersionInfo};
+use registry::{Action, BlobSum, Scope, Version, VersionInfo};
 
 use super::{Publisher, PublisherOptions, execute, run_hook};
 use crate::chain::{Source, sha256};
 use crate::names::{blob_key, candidate_of, candidate_prefix, is_part};
-use crate::{Error, Result, Step, project_announcement};
+use crate::{Error, Result, Step};
 
 /// What it takes to finish a version: all of a publisher but its write state, which has work of its own meanwhile.
 pub(super) struct Finishing<'a> {
@@ -75,12 +75,31 @@ impl Finishing<'_> {
 
     /// Brings `announced.version` in line.
     pub(super) fn project(&self) -> Result<()> {
-        project_announcement(
-            &self.source.store,
-            &self.source.registry,
-            &self.source.dataset,
-        )?;
+        self.source.project()?;
         self.hook(Step::Projected)
+    }
+
+    /// Gives the blobs of a version that was just accepted their names, and makes it the latest.
+    pub(super) fn finish(
+        &self,
+        version: Version,
+        contents: &[(String, Vec<u8>)],
+        metadata: BTreeMap<String, String>,
+        now_ms: i64,
+    ) -> Result<VersionInfo> {
+        self.hook(Step::Accepted)?;
+        let info = self.source.version(version)?;
+        let (projection, promoted) = thread::scope(|scope| {
+            let projection = scope.spawn(|| self.source.projection());
+            let promoted = self.promote(&info, contents);
+            (projection.join(), promoted)
+        });
+        promoted?;
+        let projection = projection.unwrap_or_else(|panic| resume_unwind(panic))?;
+        self.announce(&info, metadata, now_ms)?;
+        self.source.project_after_command(projection)?;
+        self.hook(Step::Projected)?;
+        Ok(info)
     }
 
     pub(super) fn hook(&self, step: Step) -> Result<()> {
