@@ -24,13 +24,8 @@ impl Folder {
     /// topics as marks and returns true: read on. Where that is done, it ends the sweeps.
     pub(super) fn end_sweeps(&mut self, write: &mut WriteState, types: &Types) -> Result<bool> {
         if self.sweeps.take_ended() {
-            for reader in &mut self.readers {
-                if reader.mark_end(&*self.log)? {
-                    // The next cycle reads the new partitions too, and there the sweep has no markers.
-                    return Ok(false);
-                }
-            }
-            return Ok(true);
+            // Where partitions were added the next cycle reads them too, and there the sweep has no markers.
+            return Ok(!self.mark_ends()?);
         }
         let mut number = 0;
         while let Some(sweep) = self.sweeps.next_due(number) {

@@ -2,6 +2,7 @@
 
 use super::ledger::{At, Found, Ledger};
 use super::plans::{Planned, Plans};
+use super::polls::Marks;
 use super::reader::ChannelReader;
 use super::record::Folded;
 use super::sweeps::Sweeps;
@@ -20,22 +21,13 @@ use hollow::record::ObjectRecord;
 use hollow::write::{RecordBatch, TypeId, WriteState};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Instant;
 
 /// Dead letters are written out when this many wait, or this many bytes.
 const DEAD_RECORDS: usize = 1000;
 const DEAD_BYTES: usize = 8 << 20;
-/// Records of a cycle's first poll, which nothing is folded beside. Later polls ask for as many as were read before, up to the
-/// greatest poll.
-const FIRST_POLL_RECORDS: u64 = 2500;
-const POLL_RECORDS: u64 = 10_000;
-/// While so many records are folded, the next are fetched; for fewer a thread does not pay.
-const OVERLAP_RECORDS: usize = 1000;
-
 /// Keys of records that are looked for at once: what is found stays in the cores' own caches until it is needed.
 const FOUND_AT_ONCE: usize = 256;
 
@@ -135,98 +127,48 @@ impl Folder {
 
     /// Reads on to the marks of all readers, or until `records_max` records are read, and folds what it reads. Sweeps that
     /// have ended by then delete what they did not find. Dead letters are durable when it returns. `progress` is told how many
-    /// records were read and how many are left.
+    /// records were read and how many are left. Returns whether the marks were known; without them what was folded must not
+    /// be published.
     pub(super) fn fold(
         &mut self,
         write: &mut WriteState,
         records_max: u64,
+        marks: &mut Marks,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let types = Types::of(&self.spec, write)?;
         self.counts = RecordCounts::default();
         self.dead.clear();
         self.dead_bytes = 0;
         self.transcoder.forget();
         let mut batches = std::mem::take(&mut self.batches);
-        let folded = self.fold_batches(&mut batches, write, &types, records_max, progress);
+        let mut fold = || {
+            let fetched = match marks {
+                Marks::Known => None,
+                _ => self.mark_and_fold(&mut batches, write, &types, records_max, marks)?,
+            };
+            if !matches!(marks, Marks::Known) {
+                return Ok(false);
+            }
+            self.fold_batches(&mut batches, fetched, write, &types, records_max, progress)?;
+            Ok(true)
+        };
+        let folded: Result<bool> = fold();
         self.batches = batches;
         self.tell_of_the_dead();
-        folded?;
-        self.flush_dead()
+        let is_marked = folded?;
+        self.flush_dead()?;
+        Ok(is_marked)
     }
 
-    /// Folds batch by batch, and fetches the next one while a large one is folded. The order of the records is that of the
-    /// polls, and these are the same as without the overlap.
-    fn fold_batches(
-        &mut self,
-        (batch, ahead): &mut (Batch, Batch),
-        write: &mut WriteState,
-        types: &Types,
-        records_max: u64,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<()> {
-        let mut fetched = None;
-        loop {
-            let channel = match fetched.take() {
-                Some(channel) => {
-                    self.check_stop()?;
-                    std::mem::swap(batch, ahead);
-                    channel
-                }
-                None => {
-                    if self.readers.iter().all(|reader| reader.behind() == 0)
-                        && self.end_sweeps(write, types)?
-                    {
-                        continue;
-                    }
-                    let Some((at, limit)) = self.next_poll(self.counts.read, records_max) else {
-                        break;
-                    };
-                    self.check_stop()?;
-                    self.readers[at].poll(batch, limit)?;
-                    self.readers[at].channel
-                }
-            };
-            let read = self.counts.read + batch.len() as u64;
-            match self.next_poll(read, records_max) {
-                Some((at, limit)) if batch.len() >= OVERLAP_RECORDS => {
-                    let mut readers = std::mem::take(&mut self.readers);
-                    fetched = Some(readers[at].channel);
-                    let (folded, polled) = thread::scope(|scope| {
-                        let polled = scope.spawn(|| readers[at].poll(ahead, limit));
-                        let folded = self.fold_batch(batch, channel, write, types);
-                        (folded, polled.join())
-                    });
-                    self.readers = readers;
-                    folded?;
-                    polled.unwrap_or_else(|panic| resume_unwind(panic))?;
-                }
-                _ => self.fold_batch(batch, channel, write, types)?,
-            }
-            progress(self.counts.read, self.behind());
-        }
-        Ok(())
-    }
-
-    /// Which reader to poll next, and for how many records, when so many are read; `None` at the cycle's end.
-    fn next_poll(&self, read: u64, records_max: u64) -> Option<(usize, usize)> {
-        let at = self.readers.iter().position(|reader| reader.behind() > 0)?;
-        if read >= records_max && !self.is_below_high() {
-            return None;
-        }
-        let left = records_max.saturating_sub(read);
-        let limit = left.min(read.clamp(FIRST_POLL_RECORDS, POLL_RECORDS));
-        Some((at, usize::try_from(limit).unwrap_or(usize::MAX).max(1)))
-    }
-
-    fn check_stop(&self) -> Result<()> {
+    pub(super) fn check_stop(&self) -> Result<()> {
         if self.stop.load(Ordering::Acquire) {
             return Err(Error::Stopped);
         }
         Ok(())
     }
 
-    fn fold_batch(
+    pub(super) fn fold_batch(
         &mut self,
         batch: &Batch,
         channel: Channel,
@@ -279,7 +221,7 @@ impl Folder {
     }
 
     /// Whether `D.sweep` is read again, from the begin of a sweep, and not yet as far as before.
-    fn is_below_high(&self) -> bool {
+    pub(super) fn is_below_high(&self) -> bool {
         let sweep = self
             .readers
             .iter()

@@ -14,6 +14,7 @@ mod folder;
 mod incoming;
 mod ledger;
 mod plans;
+mod polls;
 mod reader;
 mod record;
 mod runner;
@@ -35,13 +36,12 @@ use dataset::{Cycle, CycleKind, CycleOutcome, Guard, Populated, Publisher, Publi
 use folder::Folder;
 use hollow::write::WriteState;
 use plans::Plans;
+use polls::Marks;
 use reader::{ChannelReader, Start};
 use registry::Registry;
 use std::collections::BTreeMap;
-use std::panic::resume_unwind;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Instant;
 use sweeps::Sweeps;
 
@@ -226,36 +226,28 @@ impl IncrementalProducer {
 
     fn run_cycle(&mut self, now_ms: i64) -> Result<Ended> {
         self.publisher.recover(now_ms)?;
+        let is_first = self.publisher.state().is_none();
+        // A first state keeps the marks of the producer's start, however long it takes to get there.
+        let mut marks = match is_first {
+            true => Marks::Known,
+            false => Marks::Wanted,
+        };
         if self.needs_reset {
             self.reset()?;
+            marks = Marks::Known;
         }
-        self.needs_reset = true;
-        let is_first = self.publisher.state().is_none();
-        if !is_first {
-            // A first state keeps the marks of the producer's start, however long it takes to get there.
-            if self.mark_ends()? {
-                self.reset()?;
+        let outcome = loop {
+            self.needs_reset = true;
+            let outcome = self.publish(now_ms, is_first, &mut marks)?;
+            match marks {
+                Marks::Failed(error) => return Err(error),
+                Marks::Grown => {
+                    self.reset()?;
+                    marks = Marks::Known;
+                }
+                Marks::Known | Marks::Wanted => break outcome,
             }
-        }
-        let mut publishing = Publishing {
-            is_first,
-            records_max: if is_first {
-                u64::MAX
-            } else {
-                self.options.records_per_cycle
-            },
-            fold_is_due: self.pending_cycles + 1 >= self.options.publish_fold_after,
-            settled: &mut self.settled,
-            first_read: &mut self.first_read,
-            now_ms,
-            progress: &self.progress,
         };
-        let (folder, publisher) = (&mut self.folder, &mut self.publisher);
-        let cycle = Cycle {
-            now_ms,
-            kind: CycleKind::Incremental,
-        };
-        let outcome = publisher.cycle(cycle, |write| Ok(publishing.populate(folder, write)?))?;
         let ended = match outcome {
             CycleOutcome::Announced { version, phases } => {
                 self.folder.settle_news();
@@ -280,9 +272,34 @@ impl IncrementalProducer {
         };
         self.needs_reset = false;
         if is_first {
-            self.needs_reset = self.mark_ends()?;
+            self.needs_reset = self.folder.mark_ends()?;
         }
         Ok(ended)
+    }
+
+    /// Populates and publishes.
+    fn publish(&mut self, now_ms: i64, is_first: bool, marks: &mut Marks) -> Result<CycleOutcome> {
+        let mut publishing = Publishing {
+            is_first,
+            records_max: if is_first {
+                u64::MAX
+            } else {
+                self.options.records_per_cycle
+            },
+            marks,
+            fold_is_due: self.pending_cycles + 1 >= self.options.publish_fold_after,
+            settled: &mut self.settled,
+            first_read: &mut self.first_read,
+            now_ms,
+            progress: &self.progress,
+        };
+        let folder = &mut self.folder;
+        let cycle = Cycle {
+            now_ms,
+            kind: CycleKind::Incremental,
+        };
+        let populate = |write: &mut WriteState| publishing.populate(folder, write);
+        Ok(self.publisher.cycle(cycle, populate)?)
     }
 
     /// Goes back to what is published: whatever was read beyond that is read again.
@@ -311,27 +328,9 @@ impl IncrementalProducer {
         self.first_read = None;
         self.pending_cycles = 0;
         self.settled = self.folder.position_tags();
-        self.mark_ends()?;
+        self.folder.mark_ends()?;
         self.needs_reset = false;
         Ok(())
-    }
-
-    /// Marks the present ends of the topics, and returns whether partitions were added that are not read.
-    fn mark_ends(&mut self) -> Result<bool> {
-        let Folder { readers, log, .. } = &mut self.folder;
-        let log = &**log;
-        // Side by side, since each asks the log more than once.
-        let marked: Vec<Result<bool>> = thread::scope(|scope| {
-            let mark = |reader| scope.spawn(move || ChannelReader::mark_end(reader, log));
-            let marking: Vec<_> = readers.iter_mut().map(mark).collect();
-            let joined = marking.into_iter().map(|thread| thread.join());
-            joined
-                .map(|marked| marked.unwrap_or_else(|panic| resume_unwind(panic)))
-                .collect()
-        });
-        marked
-            .into_iter()
-            .try_fold(false, |has_grown, marked| Ok(has_grown | marked?))
     }
 
     fn report(&mut self, ended: Ended) {
@@ -402,6 +401,7 @@ fn check_evolution(spec: &DatasetSpec, schemas: &dyn SchemaSource) -> Result<()>
 struct Publishing<'a> {
     is_first: bool,
     records_max: u64,
+    marks: &'a mut Marks,
     fold_is_due: bool,
     settled: &'a mut BTreeMap<String, String>,
     first_read: &'a mut Option<(i64, i64)>,
@@ -410,16 +410,23 @@ struct Publishing<'a> {
 }
 
 impl Publishing<'_> {
-    fn populate(&mut self, folder: &mut Folder, write: &mut WriteState) -> Result<Populated> {
+    fn populate(
+        &mut self,
+        folder: &mut Folder,
+        write: &mut WriteState,
+    ) -> std::result::Result<Populated, dataset::BoxError> {
         let progress = self.progress;
         let is_first = self.is_first;
         let started = Instant::now();
-        folder.fold(write, self.records_max, &mut |read, left| {
+        let is_marked = folder.fold(write, self.records_max, self.marks, &mut |read, left| {
             if is_first {
                 let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
                 progress.loading = Some((read, read + left));
             }
         })?;
+        if !is_marked {
+            return Err("the ends of the topics are not known".into());
+        }
         if is_first {
             let first_read = *self.first_read.get_or_insert_with(|| {
                 let took_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);

@@ -4,13 +4,14 @@ use crate::error::{Error, Result};
 use crate::fold::Channel;
 use crate::position::TopicPosition;
 use crate::spec::{DatasetSpec, SourceVersions};
-use changelog::{Batch, ChangeLog, Consumer, PollLimit, Refusal};
+use changelog::{Batch, ChangeLog, Consumer, PollLimit, Refusal, TopicInfo};
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Duration;
 
 pub(super) struct ChannelReader {
     pub(super) channel: Channel,
-    pub(super) topic: String,
     consumer: Box<dyn Consumer>,
     /// Read up to here before the cycle ends.
     until: Vec<i64>,
@@ -74,7 +75,6 @@ impl ChannelReader {
         let consumer = log.consumer(&topic, &position.as_start())?;
         Ok(Self {
             channel,
-            topic,
             consumer,
             until: Vec::new(),
         })
@@ -91,32 +91,6 @@ impl ChannelReader {
             id: self.consumer.topic().id,
             next,
         }
-    }
-
-    /// Takes the topic's present end as the mark to read up to, and returns whether partitions were added that this reader
-    /// does not read.
-    ///
-    /// # Errors
-    /// [`Error::TopicRecreated`]: the end is that of another topic than the position.
-    pub(super) fn mark_end(&mut self, log: &dyn ChangeLog) -> Result<bool> {
-        let ends = log.end_offsets(&self.topic)?;
-        let known = self.consumer.topic();
-        // Asked second: a topic that is recreated in between is seen.
-        let now = log.topic(&self.topic)?;
-        let now = now.ok_or_else(|| {
-            changelog::Error::from(Refusal::UnknownTopic {
-                topic: self.topic.clone(),
-            })
-        })?;
-        if now.id != known.id {
-            return Err(Error::TopicRecreated {
-                topic: self.topic.clone(),
-                expected: known.id,
-                found: now.id,
-            });
-        }
-        self.until = ends;
-        Ok(now.partitions > known.partitions)
     }
 
     /// How long the topic's deletes can be read, in milliseconds.
@@ -137,14 +111,60 @@ impl ChannelReader {
             .sum()
     }
 
+    /// Polls for records that are known to be there.
     pub(super) fn poll(&mut self, batch: &mut Batch, records: usize) -> Result<usize> {
-        Ok(self.consumer.poll(
-            batch,
-            PollLimit {
-                records,
-                ..PollLimit::default()
-            },
-            PATIENCE,
-        )?)
+        self.poll_for(batch, records, PATIENCE)
     }
+
+    /// Polls for what is there.
+    pub(super) fn poll_now(&mut self, batch: &mut Batch, records: usize) -> Result<usize> {
+        self.poll_for(batch, records, Duration::ZERO)
+    }
+
+    fn poll_for(&mut self, batch: &mut Batch, records: usize, patience: Duration) -> Result<usize> {
+        let limit = PollLimit {
+            records,
+            ..PollLimit::default()
+        };
+        Ok(self.consumer.poll(batch, limit, patience)?)
+    }
+}
+
+/// Takes the topics' present ends as the marks to read up to, and returns whether partitions were added that are not read.
+/// The readers may do something `meanwhile`; what comes of it stands beside.
+///
+/// # Errors
+/// [`Error::TopicRecreated`]: an end is that of another topic than the position.
+pub(super) fn mark_ends<T>(
+    readers: &mut [ChannelReader],
+    log: &dyn ChangeLog,
+    meanwhile: impl FnOnce(&mut [ChannelReader]) -> T,
+) -> (Result<bool>, T) {
+    let topics: Vec<TopicInfo> = readers
+        .iter()
+        .map(|reader| reader.consumer.topic().clone())
+        .collect();
+    let known: Vec<&TopicInfo> = topics.iter().collect();
+    let (ends, done) = thread::scope(|scope| {
+        let asking = scope.spawn(|| log.ends(&known));
+        let done = meanwhile(readers);
+        let ends = asking.join();
+        (ends.unwrap_or_else(|panic| resume_unwind(panic)), done)
+    });
+    let marked = ends.map_err(Error::from).and_then(|ends| {
+        let mut has_grown = false;
+        for ((reader, known), end) in readers.iter_mut().zip(&topics).zip(ends) {
+            if end.id != known.id {
+                return Err(Error::TopicRecreated {
+                    topic: known.name.clone(),
+                    expected: known.id,
+                    found: end.id,
+                });
+            }
+            has_grown |= end.partitions > known.partitions;
+            reader.until = end.offsets;
+        }
+        Ok(has_grown)
+    });
+    (marked, done)
 }
