@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::oracle::{Next, Oracle, Setup, Tracks, Verdict, parents};
 use common::small::{Small, random_setup};
-use common::world::{COUNTRIES, World, change_facts, random_change};
+use common::world::{COUNTRIES, World, change_facts, change_of_kind, random_change};
 use common::{Random, next_of, verdict_of};
 use liveness::Configuration;
 use liveness::record::TrackKind;
@@ -187,7 +187,11 @@ fn facts_kept_up_are_the_facts_built_anew() {
         let mut survey = Survey::new(Evaluator::new(&configuration).unwrap());
         for _ in 0..12 {
             for _ in 0..1 + random.below(8) {
-                let change = random_change(&mut random);
+                let change = match random.chance(10) {
+                    true => change_of_kind(&world, &mut random),
+                    false => None,
+                };
+                let change = change.unwrap_or_else(|| random_change(&mut random));
                 world.apply(&change);
                 change_facts(&mut facts, &change);
             }

@@ -219,7 +219,11 @@ impl Facts {
             }
         }
         let place_of = |title: Option<TitleFact>| title.map(|title| (title.kind, title.parent));
-        self.structure_changed |= place_of(before) != place_of(title);
+        if place_of(before) != place_of(title) {
+            self.structure_changed = true;
+            // Of another kind it is no part of its parent any more, though it still names it.
+            self.dirty_parent(slot);
+        }
         self.rows[slot as usize].title = title;
         self.dirty.push(slot);
     }
@@ -447,6 +451,13 @@ impl Facts {
         };
         self.slots.insert(video, slot);
         slot
+    }
+
+    fn dirty_parent(&mut self, slot: Slot) {
+        let parent = self.rows[slot as usize].parent;
+        if parent != NO_SLOT {
+            self.dirty.push(parent);
+        }
     }
 
     fn unlink(&mut self, slot: Slot) {

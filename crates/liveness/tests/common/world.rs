@@ -203,6 +203,18 @@ impl World {
     }
 }
 
+/// A title that becomes another kind of video and keeps its parent; `None` where there are no titles.
+pub(crate) fn change_of_kind(world: &World, random: &mut Random) -> Option<Change> {
+    let titles: Vec<&Title> = world.titles.values().collect();
+    let title = titles.get(random.below(titles.len().max(1)))?;
+    let kind = random.pick(&[Kind::Movie, Kind::Show, Kind::Season, Kind::Episode]);
+    let title = Title {
+        kind,
+        ..(*title).clone()
+    };
+    Some(Change::Title(title.video, Some(title)))
+}
+
 /// Makes one change to facts.
 pub(crate) fn change_facts(facts: &mut Facts, change: &Change) {
     match change {
