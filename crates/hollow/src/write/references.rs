@@ -7,7 +7,6 @@
 use super::state::WriteState;
 use super::types::TypeWriter;
 use crate::Ordinal;
-use crate::read::TypeState;
 
 /// For each type the number of references to each ordinal.
 #[derive(Debug)]
@@ -18,7 +17,8 @@ pub(super) struct References {
 }
 
 impl References {
-    /// Those of all committed records to records that are there; a foreign state can refer to others.
+    /// Those of all committed records. A foreign state can refer to what is not there: beyond the last ordinal that is not
+    /// counted.
     pub(super) fn of(types: &[TypeWriter]) -> Self {
         let room = |writer: &TypeWriter| {
             let last = writer.state.as_ref().and_then(|state| state.last_ordinal());
@@ -37,13 +37,6 @@ impl References {
                         }
                     });
             }
-        }
-        for (writer, counts) in types.iter().zip(&mut counts) {
-            let mut there = vec![0; counts.len()];
-            for ordinal in writer.state.iter().flat_map(TypeState::ordinals) {
-                there[ordinal as usize] = counts[ordinal as usize];
-            }
-            *counts = there;
         }
         Self {
             counts,

@@ -17,7 +17,7 @@ use crate::{Ordinal, Result};
 
 impl WriteState {
     /// Whether the open cycle leads to another state for sure, as far as can be told before it is
-    /// [resolved](Self::resolve) and at no cost: it holds a new record that nothing has taken back.
+    /// [resolved](Self::resolve) and at next to no cost: it holds a new record that nothing has taken back.
     #[must_use]
     pub fn is_sure_to_change(&self) -> bool {
         let is_total = matches!(self.phase, Phase::Total) && self.evolving.is_none();
@@ -122,10 +122,7 @@ impl WriteState {
             writer.links.for_each(record, |target, child| {
                 let child_type = &self.types[target];
                 let staged = &child_type.cycle.staged;
-                // What committed records refer to is there.
-                let is_known = staged.is_empty() && references.count(target, child) > 0;
                 match staged.index_of(child) {
-                    _ if is_known => {}
                     Some(child_index) if !live[target][child_index] => {
                         live[target][child_index] = true;
                         work.push((target, child_index));
