@@ -316,7 +316,14 @@ impl ChangeLog for KafkaLog {
             .iter()
             .map(|topic| (topic.name.as_str(), topic.partitions))
             .collect();
-        let offsets = self.cluster.ends_of_all(&asked);
+        let offsets = match self.cluster.ends_of_all(&asked) {
+            // One that was recreated may lack a partition.
+            Err(Error::Kafka { source, .. }) if is_unknown(&source) => known
+                .iter()
+                .map(|topic| self.end_offsets(&topic.name))
+                .collect::<Result<_>>()?,
+            offsets => offsets?,
+        };
         let names: Vec<&str> = asked.iter().map(|&(name, _)| name).collect();
         let described = self.cluster.describe(&names)?;
         let mut ends = Vec::with_capacity(known.len());
@@ -330,14 +337,6 @@ impl ChangeLog for KafkaLog {
                 offsets: Vec::new(),
             });
         }
-        let offsets = match offsets {
-            // One that was recreated may lack a partition.
-            Err(Error::Kafka { source, .. }) if is_unknown(&source) => known
-                .iter()
-                .map(|topic| self.end_offsets(&topic.name))
-                .collect::<Result<_>>()?,
-            offsets => offsets?,
-        };
         for (end, offsets) in ends.iter_mut().zip(offsets) {
             end.offsets = offsets;
         }
