@@ -39,8 +39,7 @@ impl Source {
     pub(crate) fn project(&self) -> Result<Option<Version>> {
         loop {
             let present = self.projection()?;
-            let caught_up = self.registry.catch_up();
-            caught_up.map_err(|error| self.registry_failed(error))?;
+            self.catch_up()?;
             if let ControlFlow::Break(version) = self.project_over(present)? {
                 return Ok(version);
             }
@@ -48,7 +47,7 @@ impl Source {
     }
 
     /// [`project_announcement`] by one who read the projection `before` it submitted a command, and has the outcome: the
-    /// instance that answered knows all that was announced before the command, and need not be caught up.
+    /// instance that answered knows all that was announced before the command.
     pub(crate) fn project_after_command(&self, before: Option<Blob>) -> Result<()> {
         match self.project_over(before)? {
             ControlFlow::Break(_) => Ok(()),
@@ -80,12 +79,21 @@ impl Source {
             .store
             .compare_and_swap(&key, expected.as_ref(), text.as_bytes())
             .map_err(|error| self.store_failed(error))?;
-        // Who pinned meanwhile what it said before had nothing to write.
+        if let Swapped::Conflict = swapped {
+            return Ok(ControlFlow::Continue(()));
+        }
+        // Who pinned meanwhile what it said before had nothing to write, and this instance need not know of it yet.
+        self.catch_up()?;
         let is_latest = self.latest_for_everybody()? == Some(latest);
-        Ok(match swapped {
-            Swapped::Swapped(_) if is_latest => ControlFlow::Break(Some(latest)),
-            _ => ControlFlow::Continue(()),
+        Ok(match is_latest {
+            true => ControlFlow::Break(Some(latest)),
+            false => ControlFlow::Continue(()),
         })
+    }
+
+    fn catch_up(&self) -> Result<()> {
+        let caught_up = self.registry.catch_up();
+        caught_up.map_err(|error| self.registry_failed(error))
     }
 
     fn latest_for_everybody(&self) -> Result<Option<Version>> {

@@ -10,7 +10,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use blobstore::{Blob, BlobInfo, BlobStore, Created, Etag, Swapped};
+use blobstore::{Blob, BlobInfo, BlobStore, Created, Durably, Etag, Swapped};
 use dataset::{
     Candidate, Cycle, CycleKind, CycleOutcome, Error, Guard, Populated, Publisher,
     PublisherOptions, Snapshots, Version, Veto, load_state, tag,
@@ -456,9 +456,11 @@ fn the_next_snapshot_in_the_background_waits_as_long_as_it_is_told_to() {
     check_finished(&world, SEED, 40);
 }
 
-/// A store in which the snapshots that are staged stand still until they are let go.
+/// A store in which the snapshots that are staged stand still until they are let go, and which may lose blobs before they are
+/// durable.
 struct HeldSnapshots {
     store: Arc<dyn BlobStore>,
+    loses: AtomicBool,
     /// `None` while nothing is held; the store gives up after a minute, so that a test fails and does not hang.
     let_go: Mutex<Option<Receiver<()>>>,
     gave_up: AtomicBool,
@@ -476,6 +478,15 @@ impl BlobStore for HeldSnapshots {
             self.gave_up.store(true, Ordering::Relaxed);
         }
         self.store.put_all(blobs)
+    }
+    fn put_all_soon(&self, blobs: &[(String, Vec<u8>)]) -> blobstore::Result<Durably<'_>> {
+        self.put_all(blobs)?;
+        Ok(Box::new(|| match self.loses.load(Ordering::Relaxed) {
+            true => Err(blobstore::Error::Absent {
+                key: "of a candidate".to_owned(),
+            }),
+            false => Ok(()),
+        }))
     }
     fn get(&self, key: &str) -> blobstore::Result<Option<Blob>> {
         self.store.get(key)
@@ -517,6 +528,7 @@ fn a_snapshot_that_stands_still_holds_no_cycle_up() {
     let world = World::open(dir.path());
     let held = Arc::new(HeldSnapshots {
         store: Arc::clone(&world.store),
+        loses: AtomicBool::new(false),
         let_go: Mutex::default(),
         gave_up: AtomicBool::new(false),
     });
@@ -542,6 +554,33 @@ fn a_snapshot_that_stands_still_holds_no_cycle_up() {
     let snapshot = format!("prod/accounts/snapshot-{second}");
     assert!(files(&world).contains_key(&snapshot));
     check_finished(&world, SEED, 25);
+}
+
+#[test]
+fn a_version_whose_blobs_do_not_become_durable_is_not_accepted() {
+    let dir = tempdir();
+    let world = World::open(dir.path());
+    let losing = Arc::new(HeldSnapshots {
+        store: Arc::clone(&world.store),
+        loses: AtomicBool::new(false),
+        let_go: Mutex::default(),
+        gave_up: AtomicBool::new(false),
+    });
+    let store: Arc<dyn BlobStore> = losing.clone();
+    let registry = world.registry();
+    let mut publisher =
+        Publisher::open(name(), store, registry, schemas(), options(None), START_MS).unwrap();
+    let one = announced(set(&mut publisher, START_MS, &account(1, 10), false).unwrap());
+    losing.loses.store(true, Ordering::Relaxed);
+    let outcome = set(&mut publisher, START_MS, &account(1, 20), false).unwrap();
+    assert!(
+        matches!(outcome, CycleOutcome::RolledBack { .. }),
+        "{outcome:?}"
+    );
+    let latest = world.registry().latest(&name(), &Scope::everybody());
+    assert_eq!(latest.unwrap().unwrap().version, one);
+    losing.loses.store(false, Ordering::Relaxed);
+    announced(set(&mut publisher, START_MS, &account(1, 30), false).unwrap());
 }
 
 #[test]
@@ -686,7 +725,7 @@ struct LateRegistry {
     inner: Arc<dyn Registry>,
     /// What somebody else does between an answer and its arrival.
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-    /// What it knew when it was suspended, until it catches up.
+    /// What it knew when it was suspended, or somebody else did something, until it catches up.
     knew: Mutex<Option<DatasetInfo>>,
 }
 
@@ -708,6 +747,10 @@ impl Registry for LateRegistry {
         let answer = self.inner.dataset(name);
         if let Some(meanwhile) = self.meanwhile.lock().unwrap().take() {
             meanwhile();
+            self.knew
+                .lock()
+                .unwrap()
+                .clone_from(answer.as_ref().unwrap());
         }
         answer
     }

@@ -95,9 +95,10 @@ impl Finishing<'_> {
             (projection.join(), promoted)
         });
         promoted?;
-        let projection = projection.unwrap_or_else(|panic| resume_unwind(panic))?;
+        let projection = projection.unwrap_or_else(|panic| resume_unwind(panic));
         self.announce(&info, metadata, now_ms)?;
-        self.source.project_after_command(projection)?;
+        // Subscribers of the registry need no projection, so whatever is wrong with it does not keep the version from them.
+        self.source.project_after_command(projection?)?;
         self.hook(Step::Projected)?;
         Ok(info)
     }
