@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::changes::record_key;
 use super::links::key_bytes;
 use super::marks::Mark;
+use super::references::References;
 use super::state::{Phase, TypeId, WriteState};
 use super::table::hash_bytes;
 use super::types::{TypeCycle, TypeWriter};
@@ -110,7 +111,6 @@ impl WriteState {
             }
             live.push(pinned);
         }
-        // Put back only with the whole cycle counted: after an error all are counted anew.
         let Some(mut references) = self.references.take() else {
             return Ok(());
         };
@@ -136,6 +136,8 @@ impl WriteState {
                 references.add_one(target, child);
             });
             if let Some((from, to, child)) = dangling {
+                // A mistake of the caller's, and rare: what is counted so far is not worth a note.
+                self.references = Some(References::of(&self.types));
                 return Err(self.dangling(from, to, child).into());
             }
         }
