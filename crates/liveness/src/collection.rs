@@ -156,6 +156,10 @@ fn with_blockers(
     if more.is_empty() {
         return Some(Arc::clone(part));
     }
+    // Where a rule blocks some countries of the part already, two of its groups could become alike.
+    if more.iter().any(|&(place, _)| !shared[place].is_empty()) {
+        return None;
+    }
     let blockers = |countries: CountrySet| {
         let mut blockers = BlockerSet::EMPTY;
         for &(place, by) in &more {

@@ -55,6 +55,9 @@ pub(crate) fn regions(
     }
 }
 
+/// How many licences are remembered of the same tracks: they are looked through one by one.
+const MOST: usize = 64;
+
 /// Answers about the tracks that were asked about last, by the licensed languages: the parts of a show, most of which share
 /// their tracks, are asked about one after the other.
 pub(crate) struct Latest<T> {
@@ -87,6 +90,9 @@ impl<T> Latest<T> {
         let mut known = self.answers.iter();
         let known = known.position(|(list, _)| list.as_deref() == licensed);
         let at = known.unwrap_or_else(|| {
+            if self.answers.len() == MOST {
+                self.answers.clear();
+            }
             self.answers.push((licensed.map(Box::from), ask()));
             self.answers.len() - 1
         });

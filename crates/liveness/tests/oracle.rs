@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::oracle::{Next, Oracle, Setup, Tracks, Verdict, parents};
-use common::small::{Small, random_setup};
+use common::small::{Known, Small, random_setup};
 use common::world::{COUNTRIES, World, change_facts, change_of_kind, random_change};
 use common::{Random, next_of, verdict_of};
 use liveness::Configuration;
@@ -34,7 +34,12 @@ fn verdicts(evaluator: &Evaluator, facts: &Facts, now: i64) -> Verdicts {
 }
 
 fn insert(verdicts: &mut Verdicts, video: i64, outcome: &Outcome) {
-    for group in &outcome.groups {
+    for (at, group) in outcome.groups.iter().enumerate() {
+        let mut others = outcome.groups[..at].iter();
+        assert!(
+            !others.any(|other| Known::of(other) == Known::of(group)),
+            "{video} has two groups of one verdict"
+        );
         for country in group.countries.iter() {
             let (verdict, next) = (verdict_of(group), next_of(group));
             let key = (video, country.code());

@@ -140,7 +140,8 @@ impl Interner {
         }
         let hash_of = |set: &TrackSet| hash(set.bits());
         let hash = hash(bits);
-        let part = &self.sets[hash as usize % PARTS];
+        // The tables take the lowest and the highest bits.
+        let part = &self.sets[(hash >> 32) as usize % PARTS];
         let mut sets = part.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = sets.entry(hash, |set| set.bits() == bits, hash_of);
         entry.or_insert_with(|| self.of_bits(bits)).get().clone()
