@@ -280,8 +280,7 @@ impl<S: RecordSink> Walk<'_, S> {
         }
     }
 
-    /// As [`field`](Self::field), whatever it is.
-    #[cold]
+    /// As [`field`](Self::field), whatever it is; apart, so that what is frequent stays small.
     #[inline(never)]
     fn any_field(
         &mut self,
