@@ -109,12 +109,12 @@ impl<'a> Writer<'a> {
             self.add_lists(&new)?;
             let lists = &self.lists;
             let slices: Vec<_> = block.chunks(TOGETHER).collect();
-            let videos = encoded(&slices, &self.record, |record, videos, push| {
+            let videos = encoded(&slices, &self.record, |record, videos, batch| {
                 for (video, outcome) in *videos {
                     record.reset();
                     record.set_long(0, *video);
                     record.set_reference(1, lists[&address(outcome)]);
-                    push(record);
+                    batch.push(record.bytes());
                 }
             });
             self.write
@@ -131,10 +131,10 @@ impl<'a> Writer<'a> {
         self.add_country_sets(&mut chunks)?;
         self.add_other_sets(&mut chunks)?;
 
-        let records = encoded(&chunks, &self.group, |record, chunk, push| {
+        let records = encoded(&chunks, &self.group, |record, chunk, batch| {
             for (group, references) in &chunk.groups {
                 put_group(record, group, references);
-                push(record);
+                batch.push(record.bytes());
             }
         });
         let mut groups = Vec::with_capacity(records.len());
@@ -178,13 +178,13 @@ impl<'a> Writer<'a> {
         }
         let countries = &self.countries;
         let slices: Vec<&[CountrySet]> = sets.chunks(TOGETHER).collect();
-        let records = encoded(&slices, &SetRecord::new(), |record, sets, push| {
+        let records = encoded(&slices, &SetRecord::new(), |record, sets, batch| {
             for set in *sets {
                 record.reset();
                 let members = set.iter();
                 let members = members.filter_map(|country| countries[country.index()]);
                 members.for_each(|ordinal| record.insert(ordinal));
-                push(record);
+                batch.push(record.bytes());
             }
         });
         let mut ordinals = Vec::with_capacity(sets.len());
@@ -332,34 +332,15 @@ fn put_group(record: &mut ObjectRecord, group: &Group, found: &References) {
     }
 }
 
-/// What puts records together.
-trait Builder: Clone + Sync {
-    fn bytes(&mut self) -> &[u8];
-}
-
-impl Builder for ObjectRecord {
-    fn bytes(&mut self) -> &[u8] {
-        self.bytes()
-    }
-}
-
-impl Builder for SetRecord {
-    fn bytes(&mut self) -> &[u8] {
-        self.bytes()
-    }
-}
-
 /// The records of some chunks, in their order, put together by all threads: `fill` pushes those of a chunk.
-fn encoded<T: Sync, B: Builder>(
+fn encoded<T: Sync, B: Clone + Sync>(
     chunks: &[T],
     builder: &B,
-    fill: impl Fn(&mut B, &T, &mut dyn FnMut(&mut B)) + Sync,
+    fill: impl Fn(&mut B, &T, &mut RecordBatch) + Sync,
 ) -> RecordBatch {
     let batches = chunks.par_iter().map(|chunk| {
         let mut batch = RecordBatch::new();
-        fill(&mut builder.clone(), chunk, &mut |builder| {
-            batch.push(builder.bytes());
-        });
+        fill(&mut builder.clone(), chunk, &mut batch);
         batch
     });
     RecordBatch::concat(&batches.collect::<Vec<RecordBatch>>())
