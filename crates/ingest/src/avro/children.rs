@@ -90,11 +90,7 @@ impl<S: RecordSink> Walk<'_, S> {
                 let mut list = self.memory.lists.pop().unwrap_or_default();
                 list.reset();
                 let walked = self.members(child, item, input, out, |ordinal| list.push(ordinal));
-                let added = walked.and_then(|()| {
-                    self.sink
-                        .add(child.type_index, list.bytes())
-                        .map_err(Fault::Sink)
-                });
+                let added = walked.and_then(|()| self.add(child.type_index, list.bytes()));
                 self.memory.lists.push(list);
                 added
             }
@@ -102,11 +98,7 @@ impl<S: RecordSink> Walk<'_, S> {
                 let mut set = self.memory.sets.pop().unwrap_or_default();
                 set.reset();
                 let walked = self.members(child, item, input, out, |ordinal| set.insert(ordinal));
-                let added = walked.and_then(|()| {
-                    self.sink
-                        .add(child.type_index, set.bytes())
-                        .map_err(Fault::Sink)
-                });
+                let added = walked.and_then(|()| self.add(child.type_index, set.bytes()));
                 self.memory.sets.push(set);
                 added
             }
@@ -118,11 +110,7 @@ impl<S: RecordSink> Walk<'_, S> {
                     map.insert(key, walk.item(value, input, out)?);
                     Ok(1)
                 });
-                let added = walked.and_then(|()| {
-                    self.sink
-                        .add(child.type_index, map.bytes())
-                        .map_err(Fault::Sink)
-                });
+                let added = walked.and_then(|()| self.add(child.type_index, map.bytes()));
                 self.memory.maps.push(map);
                 added
             }
@@ -138,9 +126,13 @@ impl<S: RecordSink> Walk<'_, S> {
     ) -> Result<Ordinal, Fault<S::Error>> {
         let start = out.len();
         fill(self, out)?;
-        let added = self.sink.add(type_index, out.from(start));
+        let added = self.add(type_index, out.from(start));
         out.truncate(start);
-        added.map_err(Fault::Sink)
+        added
+    }
+
+    fn add(&mut self, type_index: usize, record: &[u8]) -> Result<Ordinal, Fault<S::Error>> {
+        self.sink.add(type_index, record).map_err(Fault::Sink)
     }
 
     /// The items of a list or set.
@@ -156,11 +148,8 @@ impl<S: RecordSink> Walk<'_, S> {
             && let ChildKind::Record(plan) = &*item.kind
         {
             return self.items(input, |walk, input, _| {
-                let start = out.len();
-                walk.record(plan, input, out)?;
-                let added = walk.sink.add(item.type_index, out.from(start));
-                out.truncate(start);
-                each(added.map_err(Fault::Sink)?);
+                let fill = |walk: &mut Self, out: &mut Out| walk.record(plan, input, out);
+                each(walk.built(item.type_index, out, fill)?);
                 Ok(1)
             });
         }
