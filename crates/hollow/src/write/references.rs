@@ -4,7 +4,6 @@
 //! nothing refers to it any more. What a cycle counts is told by its added and removed records, so it is taken back from these,
 //! without a note of every reference.
 
-use super::state::WriteState;
 use super::types::TypeWriter;
 use crate::Ordinal;
 
@@ -123,13 +122,5 @@ impl References {
     /// What the cycle counted counts for good.
     pub(super) fn commit(&mut self) {
         self.has_cycle = false;
-    }
-}
-
-impl WriteState {
-    /// The number of references to a record; 0 where none were counted yet.
-    pub(super) fn reference_count(&self, target: usize, ordinal: Ordinal) -> u32 {
-        let references = self.references.as_ref();
-        references.map_or(0, |references| references.count(target, ordinal))
     }
 }

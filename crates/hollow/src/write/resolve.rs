@@ -195,8 +195,8 @@ impl WriteState {
                     });
                 }
             }
-            if self.references.is_some() {
-                let referred = |&&ordinal: &&Ordinal| self.reference_count(at, ordinal) > 0;
+            if let Some(references) = &self.references {
+                let referred = |&&ordinal: &&Ordinal| references.count(at, ordinal) > 0;
                 if let Some(&ordinal) = writer.cycle.removed.ordinals.iter().find(referred) {
                     dangling = Some((self.referring_type(at), at, ordinal));
                 }
