@@ -466,6 +466,18 @@ struct HeldSnapshots {
     gave_up: AtomicBool,
 }
 
+impl HeldSnapshots {
+    /// Holds and loses nothing yet.
+    fn over(world: &World) -> Arc<Self> {
+        Arc::new(Self {
+            store: Arc::clone(&world.store),
+            loses: AtomicBool::new(false),
+            let_go: Mutex::default(),
+            gave_up: AtomicBool::new(false),
+        })
+    }
+}
+
 impl BlobStore for HeldSnapshots {
     fn put_all(&self, blobs: &[(String, Vec<u8>)]) -> blobstore::Result<()> {
         let is_snapshot = |(key, _): &(String, Vec<u8>)| key.contains("/snapshot");
@@ -526,12 +538,7 @@ impl BlobStore for HeldSnapshots {
 fn a_snapshot_that_stands_still_holds_no_cycle_up() {
     let dir = tempdir();
     let world = World::open(dir.path());
-    let held = Arc::new(HeldSnapshots {
-        store: Arc::clone(&world.store),
-        loses: AtomicBool::new(false),
-        let_go: Mutex::default(),
-        gave_up: AtomicBool::new(false),
-    });
+    let held = HeldSnapshots::over(&world);
     let store: Arc<dyn BlobStore> = held.clone();
     let registry = world.registry();
     let mut publisher =
@@ -560,12 +567,7 @@ fn a_snapshot_that_stands_still_holds_no_cycle_up() {
 fn a_version_whose_blobs_do_not_become_durable_is_not_accepted() {
     let dir = tempdir();
     let world = World::open(dir.path());
-    let losing = Arc::new(HeldSnapshots {
-        store: Arc::clone(&world.store),
-        loses: AtomicBool::new(false),
-        let_go: Mutex::default(),
-        gave_up: AtomicBool::new(false),
-    });
+    let losing = HeldSnapshots::over(&world);
     let store: Arc<dyn BlobStore> = losing.clone();
     let registry = world.registry();
     let mut publisher =
