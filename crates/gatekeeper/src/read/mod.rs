@@ -9,9 +9,9 @@ mod strings;
 mod tracks;
 mod videos;
 
-use std::collections::HashSet;
 use std::hash::Hash;
 
+use hashbrown::HashSet;
 use hollow::{Changes, ObjectView, Ordinal, ReadState, TypeState};
 use liveness::Facts;
 
@@ -27,7 +27,7 @@ trait Reader<'a>: Sized {
     /// Looks up where the fields of a state are.
     fn new(root: Root<'a>) -> Result<Self>;
     /// The key of a record.
-    fn key(&self, record: &ObjectView<'a>) -> Self::Key;
+    fn key(&self, record: &ObjectView<'a>, facts: &mut Facts) -> Self::Key;
     /// Sets the fact of a record.
     fn put(&mut self, record: &ObjectView<'a>, facts: &mut Facts);
     /// Removes the fact of a key.
@@ -84,12 +84,12 @@ fn run<'a, R: Reader<'a>>(
     let mut count = 0;
     let mut kept = HashSet::new();
     for record in touched.iter().filter_map(|&at| root.records.object(at)) {
-        kept.insert(reader.key(&record));
+        kept.insert(reader.key(&record, facts));
         reader.put(&record, facts);
         count += 1;
     }
     for record in touched.iter().filter_map(|&at| old.records.object(at)) {
-        let key = old_reader.key(&record);
+        let key = old_reader.key(&record, facts);
         if !kept.contains(&key) {
             R::remove(key, facts);
             count += 1;

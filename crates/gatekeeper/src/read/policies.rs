@@ -79,7 +79,7 @@ impl<'a> Reader<'a> for Policies<'a> {
         })
     }
 
-    fn key(&self, record: &ObjectView<'a>) -> String {
+    fn key(&self, record: &ObjectView<'a>, _: &mut Facts) -> String {
         let country = record.string(self.country);
         country
             .map(|code| text(code).into_owned())

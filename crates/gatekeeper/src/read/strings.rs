@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use hollow::{HollowStr, ObjectView, Ordinal, Schema, TypeState};
 use liveness::facts::Name;
 use liveness::{Country, CountrySet, Facts, Language};
@@ -113,7 +114,7 @@ fn sorted<T: Ord>(
 pub(super) struct StringsField<'a, T> {
     field: usize,
     strings: Strings<'a>,
-    made: Vec<Option<T>>,
+    made: HashMap<Ordinal, T>,
 }
 
 pub(super) type CountryField<'a> = StringsField<'a, CountrySet>;
@@ -126,19 +127,15 @@ impl<'a, T: Fact> StringsField<'a, T> {
         Ok(Self {
             field,
             strings,
-            made: Vec::new(),
+            made: HashMap::new(),
         })
     }
 
     /// The fact in a record; `None` for null.
     pub(super) fn get(&mut self, record: &ObjectView<'_>, facts: &mut Facts) -> Option<T> {
         let ordinal = record.reference(self.field)?;
-        let at = ordinal as usize;
-        if self.made.len() <= at {
-            self.made.resize_with(at + 1, || None);
-        }
         let make = || T::of(&self.strings, ordinal, facts);
-        Some(self.made[at].get_or_insert_with(make).clone())
+        Some(self.made.entry(ordinal).or_insert_with(make).clone())
     }
 }
 

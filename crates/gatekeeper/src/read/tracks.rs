@@ -4,20 +4,18 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use hollow::ObjectView;
-use liveness::Facts;
 use liveness::facts::{Artwork, Text, Track};
 use liveness::record::{READY, TrackKind};
+use liveness::{Facts, Language};
 
 use super::strings::{NameField, text};
 use super::{Reader, Root};
 use crate::Result;
 use crate::input::Input;
 
-fn string(record: &ObjectView<'_>, field: usize) -> String {
-    record
-        .string(field)
-        .map(|string| text(string).into_owned())
-        .unwrap_or_default()
+fn language(record: &ObjectView<'_>, field: usize, facts: &mut Facts) -> Option<Language> {
+    let tag = record.string(field)?;
+    Some(facts.languages.intern(&text(tag)))
 }
 
 fn is_ready(record: &ObjectView<'_>, status: usize) -> bool {
@@ -34,7 +32,7 @@ pub(super) struct Texts<'a> {
 }
 
 impl<'a> Reader<'a> for Texts<'a> {
-    type Key = (i64, String);
+    type Key = (i64, Option<Language>);
     const INPUT: Input = Input::Texts;
 
     fn new(root: Root<'a>) -> Result<Self> {
@@ -48,18 +46,17 @@ impl<'a> Reader<'a> for Texts<'a> {
         })
     }
 
-    fn key(&self, record: &ObjectView<'a>) -> Self::Key {
+    fn key(&self, record: &ObjectView<'a>, facts: &mut Facts) -> Self::Key {
         let video = record.long(self.video).unwrap_or_default();
-        (video, string(record, self.language))
+        (video, language(record, self.language, facts))
     }
 
     fn put(&mut self, record: &ObjectView<'a>, facts: &mut Facts) {
-        let (Some(video), Some(language)) = (record.long(self.video), record.string(self.language))
-        else {
+        let language = language(record, self.language, facts);
+        let (Some(video), Some(language)) = (record.long(self.video), language) else {
             return;
         };
         let ready = is_ready(record, self.status);
-        let language = facts.languages.intern(&text(language));
         let fact = Text {
             language,
             title: ready
@@ -71,9 +68,10 @@ impl<'a> Reader<'a> for Texts<'a> {
         facts.set_text(video, fact);
     }
 
-    fn remove((video, tag): Self::Key, facts: &mut Facts) {
-        let language = facts.languages.intern(&tag);
-        facts.remove_text(video, language);
+    fn remove((video, language): Self::Key, facts: &mut Facts) {
+        if let Some(language) = language {
+            facts.remove_text(video, language);
+        }
     }
 }
 
@@ -85,8 +83,15 @@ pub(super) struct Assets<'a> {
     status: usize,
 }
 
+impl Assets<'_> {
+    fn kind(&self, record: &ObjectView<'_>) -> Option<TrackKind> {
+        let kind = record.string(self.kind)?;
+        TrackKind::from_name(&text(kind))
+    }
+}
+
 impl<'a> Reader<'a> for Assets<'a> {
-    type Key = (i64, String, String);
+    type Key = (i64, Option<TrackKind>, Option<Language>);
     const INPUT: Input = Input::Assets;
 
     fn new(root: Root<'a>) -> Result<Self> {
@@ -99,35 +104,29 @@ impl<'a> Reader<'a> for Assets<'a> {
         })
     }
 
-    fn key(&self, record: &ObjectView<'a>) -> Self::Key {
+    fn key(&self, record: &ObjectView<'a>, facts: &mut Facts) -> Self::Key {
         let video = record.long(self.video).unwrap_or_default();
-        (
-            video,
-            string(record, self.kind),
-            string(record, self.language),
-        )
+        let language = language(record, self.language, facts);
+        (video, self.kind(record), language)
     }
 
     fn put(&mut self, record: &ObjectView<'a>, facts: &mut Facts) {
-        let (Some(video), Some(language)) = (record.long(self.video), record.string(self.language))
+        let language = language(record, self.language, facts);
+        let (Some(video), Some(kind), Some(language)) =
+            (record.long(self.video), self.kind(record), language)
         else {
-            return;
-        };
-        let kind = record.string(self.kind);
-        let Some(kind) = kind.and_then(|kind| TrackKind::from_name(&text(kind))) else {
             return;
         };
         let fact = Track {
             kind,
-            language: facts.languages.intern(&text(language)),
+            language,
             ready: is_ready(record, self.status),
         };
         facts.set_track(video, fact);
     }
 
-    fn remove((video, kind, tag): Self::Key, facts: &mut Facts) {
-        if let Some(kind) = TrackKind::from_name(&kind) {
-            let language = facts.languages.intern(&tag);
+    fn remove((video, kind, language): Self::Key, facts: &mut Facts) {
+        if let (Some(kind), Some(language)) = (kind, language) {
             facts.remove_track(video, kind, language);
         }
     }
@@ -141,7 +140,7 @@ pub(super) struct AllArtwork<'a> {
 }
 
 impl<'a> Reader<'a> for AllArtwork<'a> {
-    type Key = (i64, String);
+    type Key = (i64, Option<Language>);
     const INPUT: Input = Input::Artwork;
 
     fn new(root: Root<'a>) -> Result<Self> {
@@ -153,26 +152,26 @@ impl<'a> Reader<'a> for AllArtwork<'a> {
         })
     }
 
-    fn key(&self, record: &ObjectView<'a>) -> Self::Key {
+    fn key(&self, record: &ObjectView<'a>, facts: &mut Facts) -> Self::Key {
         let video = record.long(self.video).unwrap_or_default();
-        (video, string(record, self.language))
+        (video, language(record, self.language, facts))
     }
 
     fn put(&mut self, record: &ObjectView<'a>, facts: &mut Facts) {
-        let (Some(video), Some(language)) = (record.long(self.video), record.string(self.language))
-        else {
+        let language = language(record, self.language, facts);
+        let (Some(video), Some(language)) = (record.long(self.video), language) else {
             return;
         };
         let formats = match is_ready(record, self.status) {
             true => self.formats.get(record, facts).unwrap_or_default(),
             false => Arc::default(),
         };
-        let language = facts.languages.intern(&text(language));
         facts.set_artwork(video, Artwork { language, formats });
     }
 
-    fn remove((video, tag): Self::Key, facts: &mut Facts) {
-        let language = facts.languages.intern(&tag);
-        facts.remove_artwork(video, language);
+    fn remove((video, language): Self::Key, facts: &mut Facts) {
+        if let Some(language) = language {
+            facts.remove_artwork(video, language);
+        }
     }
 }

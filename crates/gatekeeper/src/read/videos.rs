@@ -37,7 +37,7 @@ impl<'a> Reader<'a> for Titles<'a> {
         })
     }
 
-    fn key(&self, record: &ObjectView<'a>) -> i64 {
+    fn key(&self, record: &ObjectView<'a>, _: &mut Facts) -> i64 {
         record.long(self.video).unwrap_or_default()
     }
 
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> for AllRights<'a> {
         })
     }
 
-    fn key(&self, record: &ObjectView<'a>) -> i64 {
+    fn key(&self, record: &ObjectView<'a>, _: &mut Facts) -> i64 {
         record.long(self.video).unwrap_or_default()
     }
 
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> for AllRatings<'a> {
         })
     }
 
-    fn key(&self, record: &ObjectView<'a>) -> i64 {
+    fn key(&self, record: &ObjectView<'a>, _: &mut Facts) -> i64 {
         record.long(self.video).unwrap_or_default()
     }
 
@@ -229,7 +229,7 @@ impl<'a> Reader<'a> for AllStreams<'a> {
         })
     }
 
-    fn key(&self, record: &ObjectView<'a>) -> i64 {
+    fn key(&self, record: &ObjectView<'a>, _: &mut Facts) -> i64 {
         record.long(self.video).unwrap_or_default()
     }
 
@@ -279,7 +279,7 @@ impl<'a> Reader<'a> for Holds<'a> {
         })
     }
 
-    fn key(&self, record: &ObjectView<'a>) -> String {
+    fn key(&self, record: &ObjectView<'a>, _: &mut Facts) -> String {
         let hold = record.string(self.hold);
         hold.map(|hold| text(hold).into_owned()).unwrap_or_default()
     }
@@ -323,7 +323,7 @@ impl<'a> Reader<'a> for AllPopularity<'a> {
         })
     }
 
-    fn key(&self, record: &ObjectView<'a>) -> i64 {
+    fn key(&self, record: &ObjectView<'a>, _: &mut Facts) -> i64 {
         record.long(self.video).unwrap_or_default()
     }
 
