@@ -141,6 +141,11 @@ pub struct Facts {
     free: Vec<Slot>,
     holds: HashMap<Arc<str>, Slot>,
     dirty: Vec<Slot>,
+    titles: Vec<(Slot, Option<TitleFact>)>,
+    rights: Vec<(Slot, Option<u32>)>,
+    ratings: Vec<(Slot, Option<u32>)>,
+    streams: Vec<(Slot, Option<u32>)>,
+    hours_viewed: Vec<(Slot, Option<i64>)>,
     texts: Staged<Language, Text>,
     tracks: Staged<(TrackKind, Language), Track>,
     artwork: Staged<Language, Artwork>,
@@ -159,6 +164,7 @@ pub struct Facts {
 impl Facts {
     /// No facts yet.
     pub fn new(fallback: Fallback) -> Self {
+        let no_tracks: Arc<[Track]> = Arc::from([]);
         Self {
             languages: Languages::new(fallback),
             names: Names::default(),
@@ -167,12 +173,12 @@ impl Facts {
                 rights: Pool::new(Arc::from([])),
                 ratings: Pool::new(Arc::from([])),
                 texts: Pool::new(Arc::from([])),
-                tracks: Pool::new(Arc::from([])),
+                tracks: Pool::new(Arc::clone(&no_tracks)),
                 artwork: Pool::new(Arc::from([])),
                 streams: Pool::new(Streams::default()),
                 holds: Pool::new(Arc::from([])),
                 speech: Pool::new(Speech {
-                    tracks: Arc::from([]),
+                    tracks: no_tracks,
                     original: None,
                     kids: false,
                 }),
@@ -187,6 +193,11 @@ impl Facts {
             free: Vec::new(),
             holds: HashMap::new(),
             dirty: Vec::new(),
+            titles: Vec::new(),
+            rights: Vec::new(),
+            ratings: Vec::new(),
+            streams: Vec::new(),
+            hours_viewed: Vec::new(),
             texts: Vec::new(),
             tracks: Vec::new(),
             artwork: Vec::new(),
@@ -205,6 +216,10 @@ impl Facts {
     /// Sets or removes a record of `titles`.
     pub fn set_title(&mut self, video: i64, title: Option<TitleFact>) {
         let slot = self.slot_or_new(video);
+        self.titles.push((slot, title));
+    }
+
+    fn place_title(&mut self, slot: Slot, title: Option<TitleFact>) {
         let before = self.rows[slot as usize].title;
         if before == title {
             return;
@@ -235,9 +250,7 @@ impl Facts {
             windows.sort();
             self.pools.rights.acquire(Arc::from(windows))
         });
-        let own = &mut self.rows[slot as usize].own.rights;
-        replace(&mut self.pools.rights, own, id);
-        self.dirty.push(slot);
+        self.rights.push((slot, id));
     }
 
     /// Sets or removes a record of `ratings`; the countries' ratings in any order.
@@ -247,9 +260,7 @@ impl Facts {
             ratings.sort();
             self.pools.ratings.acquire(Arc::from(ratings))
         });
-        let own = &mut self.rows[slot as usize].own.ratings;
-        replace(&mut self.pools.ratings, own, id);
-        self.dirty.push(slot);
+        self.ratings.push((slot, id));
     }
 
     /// Sets a record of `texts`.
@@ -293,9 +304,7 @@ impl Facts {
     pub fn set_streams(&mut self, video: i64, streams: Option<Streams>) {
         let slot = self.slot_or_new(video);
         let id = streams.map(|streams| self.pools.streams.acquire(streams));
-        let own = &mut self.rows[slot as usize].own.streams;
-        replace(&mut self.pools.streams, own, id);
-        self.dirty.push(slot);
+        self.streams.push((slot, id));
     }
 
     /// Sets a record of `holds`; it may name another video than before.
@@ -320,8 +329,7 @@ impl Facts {
     /// Sets or removes a record of `popularity`, in hours viewed.
     pub fn set_popularity(&mut self, video: i64, hours_viewed: Option<i64>) {
         let slot = self.slot_or_new(video);
-        self.rows[slot as usize].hours_viewed = hours_viewed;
-        self.dirty.push(slot);
+        self.hours_viewed.push((slot, hours_viewed));
     }
 
     /// Sets or removes a record of `policies`. The countries that have one are those evaluated.
@@ -470,12 +478,4 @@ impl Facts {
             self.dirty.push(parent);
         }
     }
-}
-
-/// Puts a value's number, or its absence, in the place of another.
-fn replace<T: Eq + std::hash::Hash + Clone>(pool: &mut Pool<T>, own: &mut u32, id: Option<u32>) {
-    if *own != ABSENT {
-        pool.release(*own);
-    }
-    *own = id.unwrap_or(ABSENT);
 }

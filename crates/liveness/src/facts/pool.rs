@@ -14,6 +14,7 @@ pub(crate) struct Pool<T> {
     values: Vec<T>,
     counts: Vec<u32>,
     stamps: Vec<u64>,
+    hashes: Vec<u64>,
     free: Vec<u32>,
     ids: HashTable<u32>,
     hasher: DefaultHashBuilder,
@@ -29,6 +30,7 @@ impl<T: Eq + Hash + Clone> Pool<T> {
             values: Vec::new(),
             counts: Vec::new(),
             stamps: Vec::new(),
+            hashes: Vec::new(),
             free: Vec::new(),
             ids: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
@@ -41,8 +43,9 @@ impl<T: Eq + Hash + Clone> Pool<T> {
     /// The number of a value, which counts one more reference.
     pub(crate) fn acquire(&mut self, value: T) -> u32 {
         let hash = self.hasher.hash_one(&value);
-        let values = &self.values;
-        if let Some(&id) = self.ids.find(hash, |&id| values[id as usize] == value) {
+        let (values, hashes) = (&self.values, &self.hashes);
+        let is_same = |&id: &u32| hashes[id as usize] == hash && values[id as usize] == value;
+        if let Some(&id) = self.ids.find(hash, is_same) {
             return self.share(id);
         }
         self.stamp += 1;
@@ -51,18 +54,19 @@ impl<T: Eq + Hash + Clone> Pool<T> {
                 self.values[id as usize] = value;
                 self.counts[id as usize] = 1;
                 self.stamps[id as usize] = self.stamp;
+                self.hashes[id as usize] = hash;
                 id
             }
             None => {
                 self.values.push(value);
                 self.counts.push(1);
                 self.stamps.push(self.stamp);
+                self.hashes.push(hash);
                 (self.values.len() - 1) as u32
             }
         };
-        let (values, hasher) = (&self.values, &self.hasher);
-        self.ids
-            .insert_unique(hash, id, |&id| hasher.hash_one(&values[id as usize]));
+        let hashes = &self.hashes;
+        self.ids.insert_unique(hash, id, |&id| hashes[id as usize]);
         id
     }
 
@@ -84,7 +88,7 @@ impl<T: Eq + Hash + Clone> Pool<T> {
         if *count > 0 {
             return;
         }
-        let hash = self.hasher.hash_one(&self.values[id as usize]);
+        let hash = self.hashes[id as usize];
         if let Ok(entry) = self.ids.find_entry(hash, |&other| other == id) {
             entry.remove();
         }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use super::families::Families;
 use super::pool::Pool;
-use super::{ABSENT, Facts, NO_SLOT, Policies, Row, Slot, Staged, Text, Track, pool};
-use crate::facts::{Artwork, Hold, Speech};
+use super::{
+    ABSENT, Artwork, Facts, Hold, Ids, Key, NO_SLOT, NOTHING, Policies, Pools, Row, Slot, Speech,
+    Staged, Text, TitleFact, Track, pool,
+};
 use crate::language::Language;
 use crate::record::TrackKind;
 
@@ -45,12 +47,79 @@ impl Keyed for Hold {
     }
 }
 
+/// What a row's effective values are made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Grounds {
+    parent: Option<Slot>,
+    title: Option<TitleFact>,
+    own: Ids,
+}
+
+/// What is made of them.
+#[derive(Clone, Copy)]
+struct Derived {
+    effective: Ids,
+    speech: u32,
+    key: u32,
+    orphan: bool,
+}
+
+impl Pools {
+    /// One more reference to each of the values.
+    fn share(&mut self, derived: &Derived) {
+        let ids = &derived.effective;
+        self.rights.share(ids.rights);
+        self.ratings.share(ids.ratings);
+        self.texts.share(ids.texts);
+        self.tracks.share(ids.tracks);
+        self.artwork.share(ids.artwork);
+        self.streams.share(ids.streams);
+        self.holds.share(ids.holds);
+        self.speech.share(derived.speech);
+        self.keys.share(derived.key);
+    }
+
+    /// One reference less to each of the values.
+    fn release(&mut self, derived: &Derived) {
+        let ids = &derived.effective;
+        self.rights.release(ids.rights);
+        self.ratings.release(ids.ratings);
+        self.texts.release(ids.texts);
+        self.tracks.release(ids.tracks);
+        self.artwork.release(ids.artwork);
+        self.streams.release(ids.streams);
+        self.holds.release(ids.holds);
+        self.speech.release(derived.speech);
+        self.keys.release(derived.key);
+    }
+}
+
 impl Facts {
     /// Brings the rows up to date with every change since the last refresh; returns how many rows
     /// were looked at.
     pub fn refresh(&mut self) -> usize {
         self.refreshes += 1;
+        for (slot, title) in std::mem::take(&mut self.titles) {
+            self.place_title(slot, title);
+        }
         let mut dirty = std::mem::take(&mut self.dirty);
+        for (slot, hours_viewed) in std::mem::take(&mut self.hours_viewed) {
+            self.rows[slot as usize].hours_viewed = hours_viewed;
+            dirty.push(slot);
+        }
+        let (rows, pools) = (&mut self.rows, &mut self.pools);
+        let staged = std::mem::take(&mut self.rights);
+        replace(rows, &mut pools.rights, staged, &mut dirty, |ids| {
+            &mut ids.rights
+        });
+        let staged = std::mem::take(&mut self.ratings);
+        replace(rows, &mut pools.ratings, staged, &mut dirty, |ids| {
+            &mut ids.ratings
+        });
+        let staged = std::mem::take(&mut self.streams);
+        replace(rows, &mut pools.streams, staged, &mut dirty, |ids| {
+            &mut ids.streams
+        });
         let staged = std::mem::take(&mut self.texts);
         fold(
             &mut self.rows,
@@ -85,10 +154,9 @@ impl Facts {
         );
 
         let touched = self.with_descendants(dirty);
+        let mut last = None;
         for &slot in &touched {
-            self.derive(slot);
-        }
-        for &slot in &touched {
+            self.derive(slot, &mut last);
             self.drop_if_blank(slot);
         }
         if std::mem::take(&mut self.structure_changed) {
@@ -110,111 +178,107 @@ impl Facts {
     fn with_descendants(&self, mut slots: Vec<Slot>) -> Vec<Slot> {
         slots.sort_unstable();
         slots.dedup();
+        let changed = slots.len();
         let mut seen = vec![false; self.rows.len()];
         for &slot in &slots {
             seen[slot as usize] = true;
         }
         let mut at = 0;
         while let Some(&slot) = slots.get(at) {
-            for &child in self.children.get(&slot).into_iter().flatten() {
-                if !std::mem::replace(&mut seen[child as usize], true) {
-                    slots.push(child);
+            // Nothing takes over from what is played, or has since before.
+            if at < changed || !self.rows[slot as usize].is_played() {
+                for &child in self.children.get(&slot).into_iter().flatten() {
+                    if !std::mem::replace(&mut seen[child as usize], true) {
+                        slots.push(child);
+                    }
                 }
             }
             at += 1;
         }
-        slots.sort_by_cached_key(|&slot| self.lineage(slot).count());
-        slots
+        let mut levels: Vec<Vec<Slot>> = Vec::new();
+        for slot in slots {
+            let depth = self.lineage(slot).skip(1).count();
+            if levels.len() <= depth {
+                levels.resize_with(depth + 1, Vec::new);
+            }
+            levels[depth].push(slot);
+        }
+        levels.concat()
     }
 
-    /// Takes a row's effective values anew from its own records and its parent's values.
-    fn derive(&mut self, slot: Slot) {
-        let parent = self
-            .parent(slot)
-            .map(|parent| self.rows[parent as usize].clone());
-        let above = parent.as_ref().map(|parent| &parent.effective);
+    /// Takes a row's effective values anew from its own records and its parent's values. `last` is what was derived just
+    /// before: the episodes of a season often have the same.
+    fn derive(&mut self, slot: Slot, last: &mut Option<(Grounds, Derived)>) {
+        let parent = self.parent(slot);
+        let row = &self.rows[slot as usize];
+        let grounds = Grounds {
+            parent,
+            title: row.title,
+            own: row.own,
+        };
+        let derived = match last {
+            Some((known, derived)) if *known == grounds => {
+                self.pools.share(derived);
+                *derived
+            }
+            _ => self.derived(&grounds),
+        };
         let row = &mut self.rows[slot as usize];
-        let pools = &mut self.pools;
         row.refreshed = self.refreshes;
-        row.orphan = match (row.title, &parent) {
+        row.orphan = derived.orphan;
+        let before = Derived {
+            effective: std::mem::replace(&mut row.effective, derived.effective),
+            speech: std::mem::replace(&mut row.speech, derived.speech),
+            key: std::mem::replace(&mut row.key, derived.key),
+            ..derived
+        };
+        self.pools.release(&before);
+        *last = Some((grounds, derived));
+    }
+
+    /// The values, each with one more reference to it.
+    fn derived(&mut self, grounds: &Grounds) -> Derived {
+        let Grounds { title, own, .. } = grounds;
+        let parent = grounds.parent.map(|parent| &self.rows[parent as usize]);
+        let orphan = match (title, parent) {
             (Some(title), None) => title.kind.parent().is_some(),
             (_, Some(parent)) => parent.orphan,
             (None, None) => false,
         };
-        let empty = pool::EMPTY;
-        let nearest = |own: u32, above: Option<u32>| match own {
-            ABSENT => above.unwrap_or(empty),
+        let above = parent.map_or(NOTHING, |parent| parent.effective);
+        let pools = &mut self.pools;
+        let nearest = |own: u32, above: u32| match own {
+            ABSENT => above,
             own => own,
         };
-
-        let rights = nearest(row.own.rights, above.map(|ids| ids.rights));
-        let rights = pools.rights.share(rights);
-        pools
-            .rights
-            .release(std::mem::replace(&mut row.effective.rights, rights));
-
-        let ratings = nearest(row.own.ratings, above.map(|ids| ids.ratings));
-        let ratings = pools.ratings.share(ratings);
-        pools
-            .ratings
-            .release(std::mem::replace(&mut row.effective.ratings, ratings));
-
-        let streams = nearest(row.own.streams, None);
-        let streams = pools.streams.share(streams);
-        pools
-            .streams
-            .release(std::mem::replace(&mut row.effective.streams, streams));
-
-        let texts = merge(
-            &mut pools.texts,
-            row.own.texts,
-            above.map_or(empty, |ids| ids.texts),
-        );
-        pools
-            .texts
-            .release(std::mem::replace(&mut row.effective.texts, texts));
-
-        let tracks = merge(
-            &mut pools.tracks,
-            row.own.tracks,
-            above.map_or(empty, |ids| ids.tracks),
-        );
-        pools
-            .tracks
-            .release(std::mem::replace(&mut row.effective.tracks, tracks));
-
-        let artwork = merge(
-            &mut pools.artwork,
-            row.own.artwork,
-            above.map_or(empty, |ids| ids.artwork),
-        );
-        pools
-            .artwork
-            .release(std::mem::replace(&mut row.effective.artwork, artwork));
-
-        let holds = merge(
-            &mut pools.holds,
-            row.own.holds,
-            above.map_or(empty, |ids| ids.holds),
-        );
-        pools
-            .holds
-            .release(std::mem::replace(&mut row.effective.holds, holds));
-
-        let speech = pools.speech.acquire(Speech {
-            tracks: pools.tracks.get(tracks).clone(),
-            original: row.title.and_then(|title| title.original),
-            kids: row.title.is_some_and(|title| title.kids),
-        });
-        pools
-            .speech
-            .release(std::mem::replace(&mut row.speech, speech));
-
-        let key = match row.title.is_some() && row.is_played() {
-            true => pools.keys.acquire(row.to_key()),
-            false => pool::EMPTY,
+        let effective = Ids {
+            rights: pools.rights.share(nearest(own.rights, above.rights)),
+            ratings: pools.ratings.share(nearest(own.ratings, above.ratings)),
+            streams: pools.streams.share(nearest(own.streams, pool::EMPTY)),
+            texts: merge(&mut pools.texts, own.texts, above.texts),
+            tracks: merge(&mut pools.tracks, own.tracks, above.tracks),
+            artwork: merge(&mut pools.artwork, own.artwork, above.artwork),
+            holds: merge(&mut pools.holds, own.holds, above.holds),
         };
-        pools.keys.release(std::mem::replace(&mut row.key, key));
+        let speech = pools.speech.acquire(Speech {
+            tracks: pools.tracks.get(effective.tracks).clone(),
+            original: title.and_then(|title| title.original),
+            kids: title.is_some_and(|title| title.kids),
+        });
+        let key = match title {
+            Some(title) if title.kind.is_playable() => pools.keys.acquire(Key {
+                ids: effective,
+                speech,
+                orphan,
+            }),
+            _ => pool::EMPTY,
+        };
+        Derived {
+            effective,
+            speech,
+            key,
+            orphan,
+        }
     }
 
     /// Frees a row that no record keeps and nothing refers to.
@@ -248,6 +312,24 @@ impl Facts {
         }));
         roots.sort_unstable_by_key(|&slot| self.rows[slot as usize].video);
         self.roots = roots;
+    }
+}
+
+/// Puts staged values, or their absence, in the places of others.
+fn replace<T: Eq + Hash + Clone>(
+    rows: &mut [Row],
+    pool: &mut Pool<T>,
+    staged: Vec<(Slot, Option<u32>)>,
+    dirty: &mut Vec<Slot>,
+    own: impl Fn(&mut Ids) -> &mut u32,
+) {
+    for (slot, id) in staged {
+        let own = own(&mut rows[slot as usize].own);
+        let before = std::mem::replace(own, id.unwrap_or(ABSENT));
+        if before != ABSENT {
+            pool.release(before);
+        }
+        dirty.push(slot);
     }
 }
 

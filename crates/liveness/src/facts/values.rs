@@ -1,5 +1,6 @@
 //! The facts themselves: what the records say, with codes and tags already turned into numbers.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::country::{Country, CountrySet};
@@ -133,7 +134,9 @@ impl Hold {
 }
 
 /// What a video says and shows in which languages, for the rules about subtitles and dubs.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+///
+/// Two are equal whose tracks are the same in memory: facts hold each set of tracks once.
+#[derive(Clone, Debug)]
 pub struct Speech {
     /// The tracks, sorted by kind and language.
     pub tracks: Arc<[Track]>,
@@ -141,6 +144,26 @@ pub struct Speech {
     pub original: Option<Language>,
     /// Whether the video is made for children.
     pub kids: bool,
+}
+
+impl Speech {
+    fn identity(&self) -> (*const Track, Option<Language>, bool) {
+        (self.tracks.as_ptr(), self.original, self.kids)
+    }
+}
+
+impl PartialEq for Speech {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Speech {}
+
+impl Hash for Speech {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
 }
 
 /// Languages that are needed: one of them, or all.
