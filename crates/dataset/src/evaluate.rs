@@ -69,12 +69,15 @@ pub trait Application {
     where
         Self: Sized;
 
-    /// Takes over what the inputs hold now: all that moved at once, so that it never stands between two versions. After an
-    /// error the same inputs come again, from where they were.
+    /// Takes over what the inputs hold now, each of which comes as soon as it has moved, and in the order of
+    /// [`inputs`](Self::inputs). Whoever looks meanwhile sees none or all of it. After an error the same inputs come again, from
+    /// where they were.
     ///
     /// # Errors
     /// Its own, for an input that can't be read.
-    fn take(&mut self, moves: &[Move]) -> Result<Taken, BoxError>;
+    fn take(&mut self, moves: impl Iterator<Item = Move>) -> Result<Taken, BoxError>
+    where
+        Self: Sized;
 
     /// Decides for every key at an instant; the result is sorted by key.
     ///

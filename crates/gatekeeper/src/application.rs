@@ -189,21 +189,27 @@ impl Application for Liveness {
         })
     }
 
-    fn take(&mut self, moves: &[Move]) -> Result<Taken, BoxError> {
-        let memory = &mut *self.memory.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, is_current)) = &mut memory.published {
-            *is_current &= moves.is_empty();
-        }
+    fn take(&mut self, moves: impl Iterator<Item = Move>) -> Result<Taken, BoxError> {
         let mut records = 0;
+        let mut taken = Vec::new();
         for moved in moves {
             let Some(input) = Input::from_name(moved.input) else {
                 continue;
             };
             let before = moved.before.as_ref().map(|view| view.state());
             let (after, steps) = (moved.after.state(), moved.steps.as_deref());
-            records += bring(input, &mut memory.facts, before, after, steps)?;
-            memory.inputs.insert(input, moved.after.version());
-            if input == Input::Titles {
+            // Nobody sees any of it before the facts are refreshed, and nobody waits for an input that is slow.
+            let facts = &mut self.write_memory().facts;
+            records += bring(input, facts, before, after, steps)?;
+            taken.push((input, moved));
+        }
+        let memory = &mut *self.memory.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, is_current)) = &mut memory.published {
+            *is_current &= taken.is_empty();
+        }
+        for (input, moved) in &taken {
+            memory.inputs.insert(*input, moved.after.version());
+            if *input == Input::Titles {
                 memory.titles = Some(Arc::clone(&moved.after));
             }
         }

@@ -99,7 +99,7 @@ impl Application for Evacuating {
     }
 
     /// An input that moved is read anew: it is small. `Move::steps` would tell the records that changed.
-    fn take(&mut self, moves: &[Move]) -> Result<Taken, BoxError> {
+    fn take(&mut self, moves: impl Iterator<Item = Move>) -> Result<Taken, BoxError> {
         let mut taken = Taken::default();
         for moved in moves {
             let state = moved.after.state();

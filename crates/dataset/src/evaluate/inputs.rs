@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 
 use blobstore::BlobStore;
+use rayon::Yield;
 use rayon::prelude::*;
 use registry::{DatasetName, Registry, Version};
 
@@ -29,6 +31,9 @@ struct Subscribed {
     /// Why the last refresh failed.
     failure: Option<String>,
 }
+
+/// The views that the application was brought to, with their inputs' places.
+type Views = Vec<(usize, Arc<View>)>;
 
 /// How an input stands.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
@@ -76,42 +81,58 @@ impl<A: Application> Inputs<A> {
         })
     }
 
-    /// Moves every input to its latest version and the application with them. An input that fails to move keeps what it
-    /// has.
+    /// Moves every input to its latest version and the application with them, to each as soon as it is there. An input that
+    /// fails to move keeps what it has.
     ///
     /// # Errors
     /// [`Error::NoInputs`] names all inputs without any announced state; [`Error::Input`] one that has nothing to keep;
     /// [`Error::Application`].
     pub fn refresh(&mut self) -> Result<Taken> {
-        let moves: Vec<_> = self
-            .subscribed
-            .par_iter()
-            .map(|subscribed| subscribed.subscriber.refresh())
-            .collect();
-        let mut moved = Vec::new();
-        let mut missing = Vec::new();
-        for (at, (subscribed, result)) in self.subscribed.iter_mut().zip(moves).enumerate() {
-            subscribed.failure = None;
-            match result {
-                Ok(step) => moved.push((at, step)),
-                Err(Error::NotAnnounced { dataset }) => missing.push(dataset),
-                Err(error) => {
-                    let dataset = subscribed.subscriber.dataset();
-                    tracing::warn!(%dataset, %error, "refresh an input; it keeps its last state");
-                    if subscribed.view.is_none() {
-                        return Err(Error::input(dataset, error));
-                    }
-                    subscribed.failure = Some(reasons(&error));
-                }
+        let mut failures = Vec::new();
+        let subscribed = &self.subscribed;
+        let application = &mut self.application;
+        let taken = rayon::in_place_scope_fifo(|scope| {
+            let mut coming = Vec::new();
+            for subscribed in subscribed {
+                let (sender, receiver) = mpsc::sync_channel(1);
+                let subscriber = &subscribed.subscriber;
+                scope.spawn_fifo(move |_| drop(sender.send(subscriber.refresh())));
+                coming.push(receiver);
             }
+            let moved = (coming.iter().enumerate()).filter_map(|(at, receiver)| {
+                match wait(receiver)? {
+                    Ok(moved) => return Some((at, moved)),
+                    Err(error) => failures.push((at, error)),
+                }
+                None
+            });
+            take(application, subscribed, moved)
+        });
+        let taken = self.settle(taken?);
+        for subscribed in &mut self.subscribed {
+            subscribed.failure = None;
         }
-        if !missing.is_empty() {
-            return Err(Error::NoInputs { datasets: missing });
+        let mut missing = Vec::new();
+        for (at, error) in failures {
+            let subscribed = &mut self.subscribed[at];
+            let dataset = subscribed.subscriber.dataset();
+            if let Error::NotAnnounced { dataset } = error {
+                missing.push(dataset);
+                continue;
+            }
+            tracing::warn!(%dataset, %error, "refresh an input; it keeps its last state");
+            if subscribed.view.is_none() {
+                return Err(Error::input(dataset, error));
+            }
+            subscribed.failure = Some(reasons(&error));
         }
-        self.take(moved)
+        match missing.is_empty() {
+            true => Ok(taken),
+            false => Err(Error::NoInputs { datasets: missing }),
+        }
     }
 
-    /// Moves every input to exactly this version and the application with them.
+    /// Moves every input to exactly this version and then the application with them: to all or, after an error, to none.
     ///
     /// # Errors
     /// [`Error::Input`] names an input that cannot be brought there; [`Error::Application`].
@@ -129,34 +150,18 @@ impl<A: Application> Inputs<A> {
             })
             .collect();
         let moved = moves.into_iter().collect::<Result<Vec<_>>>()?;
-        self.take(moved)
+        let taken = take(&mut self.application, &self.subscribed, moved.into_iter())?;
+        Ok(self.settle(taken))
     }
 
-    /// Brings the application to where the subscribers are.
-    fn take(&mut self, moved: Vec<(usize, Moved)>) -> Result<Taken> {
-        let version = |view: &Option<Arc<View>>| view.as_ref().map(|view| view.version());
-        let mut moves = Vec::new();
-        let mut places = Vec::new();
-        for (at, moved) in moved {
-            let subscribed = &self.subscribed[at];
-            let before = version(&subscribed.view);
-            if before == Some(moved.after.version()) {
-                continue;
-            }
-            places.push(at);
-            moves.push(Move {
-                input: subscribed.name,
-                before: subscribed.view.clone(),
-                // The steps lead from where the subscriber was; the application may still be elsewhere.
-                steps: moved.steps.filter(|_| version(&moved.before) == before),
-                after: moved.after,
-            });
-        }
-        let taken = self.application.take(&moves).map_err(Error::Application)?;
-        for (at, moved) in places.into_iter().zip(moves) {
-            self.subscribed[at].view = Some(moved.after);
-        }
-        Ok(taken)
+    /// Notes what the application has taken.
+    fn settle(&mut self, (taken, views): (Taken, Views)) -> Taken {
+        let views = views.into_iter();
+        let old = views.filter_map(|(at, view)| self.subscribed[at].view.replace(view));
+        let old: Vec<_> = old.collect();
+        // The memory of what nobody holds any more is given back beside what comes next.
+        rayon::spawn(move || drop(old));
+        taken
     }
 
     /// The application.
@@ -211,6 +216,48 @@ impl<A: Application> Inputs<A> {
             });
         }
         Ok(status)
+    }
+}
+
+/// Brings the application to where the subscribers are, and says what it was brought to.
+fn take<A: Application>(
+    application: &mut A,
+    subscribed: &[Subscribed],
+    moved: impl Iterator<Item = (usize, Moved)>,
+) -> Result<(Taken, Views)> {
+    let version = |view: &Option<Arc<View>>| view.as_ref().map(|view| view.version());
+    let mut views = Views::new();
+    let moves = moved.filter_map(|(at, moved)| {
+        let subscribed = &subscribed[at];
+        let before = version(&subscribed.view);
+        if before == Some(moved.after.version()) {
+            return None;
+        }
+        views.push((at, Arc::clone(&moved.after)));
+        Some(Move {
+            input: subscribed.name,
+            before: subscribed.view.clone(),
+            // The steps lead from where the subscriber was; the application may still be elsewhere.
+            steps: moved.steps.filter(|_| version(&moved.before) == before),
+            after: moved.after,
+        })
+    });
+    let taken = application.take(moves).map_err(Error::Application)?;
+    Ok((taken, views))
+}
+
+/// What comes; `None` where nothing will. A thread that others wait for for their work does of that meanwhile.
+fn wait<T>(receiver: &Receiver<T>) -> Option<T> {
+    loop {
+        match receiver.try_recv() {
+            Ok(received) => return Some(received),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => match rayon::yield_now() {
+                None => return receiver.recv().ok(),
+                Some(Yield::Executed) => {}
+                Some(Yield::Idle) => std::thread::yield_now(),
+            },
+        }
     }
 }
 
