@@ -80,23 +80,24 @@ fn runs(facts: &Facts, kind: &str, count: usize) -> Result<Vec<Steps>> {
     if kind == "from nothing" {
         return repeat(count, || {
             now += step;
-            Ok(evaluate(&mut survey(facts)?, facts, now))
+            let (evaluator, mut survey) = prepared(facts)?;
+            Ok(evaluate(&evaluator, &mut survey, facts, now))
         });
     }
-    let mut survey = survey(facts)?;
-    survey.evaluate(facts, now);
+    let (evaluator, mut survey) = prepared(facts)?;
+    survey.evaluate(&evaluator, facts, now);
     repeat(count, || {
         now += step;
-        Ok(evaluate(&mut survey, facts, now))
+        Ok(evaluate(&evaluator, &mut survey, facts, now))
     })
 }
 
 /// The title masks beside the kernel, alternating, on one core and on all.
 fn masks(facts: &Facts, videos: usize, size: &str, report: Report<'_>) -> Result<()> {
     let mut kernel = Kernel::new(videos);
-    let mut survey = survey(facts)?;
+    let (evaluator, mut survey) = prepared(facts)?;
     let mut now = NOW_MS;
-    survey.evaluate(facts, now);
+    survey.evaluate(&evaluator, facts, now);
     for threads in [1, rayon::current_num_threads()] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Error::Wrong(error.to_string()))?;
@@ -105,7 +106,7 @@ fn masks(facts: &Facts, videos: usize, size: &str, report: Report<'_>) -> Result
             now += MINUTE_MS;
             let nanos = |start: Instant| start.elapsed().as_secs_f64() * 1e9 / videos as f64;
             let start = Instant::now();
-            black_box(pool.install(|| survey.masks(facts, now)));
+            black_box(pool.install(|| survey.masks(&evaluator, facts, now)));
             let ours = nanos(start);
             let start = Instant::now();
             black_box(pool.install(|| kernel.run(500 + run as i64, threads)));
@@ -137,10 +138,12 @@ fn masks(facts: &Facts, videos: usize, size: &str, report: Report<'_>) -> Result
     Ok(())
 }
 
-fn survey(facts: &Facts) -> Result<Survey> {
-    let mut survey = Survey::new(Evaluator::new(&Configuration::default())?);
+fn prepared(facts: &Facts) -> Result<(Evaluator, Survey)> {
+    let mut evaluator = Evaluator::new(&Configuration::default())?;
+    evaluator.prepare(facts);
+    let mut survey = Survey::new();
     survey.prepare(facts);
-    Ok(survey)
+    Ok((evaluator, survey))
 }
 
 fn repeat(count: usize, mut run: impl FnMut() -> Result<Steps>) -> Result<Vec<Steps>> {
@@ -155,22 +158,22 @@ fn repeat(count: usize, mut run: impl FnMut() -> Result<Steps>) -> Result<Vec<St
 }
 
 /// Evaluates everything at an instant, step by step.
-fn evaluate(survey: &mut Survey, facts: &Facts, now: i64) -> Steps {
+fn evaluate(evaluator: &Evaluator, survey: &mut Survey, facts: &Facts, now: i64) -> Steps {
     let mut steps = Steps::default();
     let mut lap = Instant::now();
     let mut measure = |step: usize| {
         let before = std::mem::replace(&mut lap, Instant::now());
         steps[step] = lap.duration_since(before).as_secs_f64() * 1e3;
     };
-    let masks = survey.masks(facts, now);
+    let masks = survey.masks(evaluator, facts, now);
     measure(0);
-    survey.drafts(facts);
+    survey.drafts(evaluator, facts);
     measure(1);
     survey.tracks(facts);
     measure(2);
-    survey.groups(facts);
+    survey.groups(evaluator, facts);
     measure(3);
-    survey.families(facts);
+    survey.families(evaluator, facts);
     measure(4);
     let mut checksum = masks.live;
     for (_, outcome) in survey.outcomes(facts) {

@@ -88,7 +88,7 @@ impl Liveness {
     /// As [`Liveness::new`], for cycle after cycle: what holds until a boundary is kept until then.
     pub(crate) fn surveying(configuration: &Configuration, code_revision: &str) -> Result<Self> {
         Ok(Self {
-            survey: Some(Survey::new(Evaluator::new(configuration)?)),
+            survey: Some(Survey::new()),
             ..Self::new(configuration, code_revision)?
         })
     }
@@ -103,7 +103,7 @@ impl Liveness {
             memory.evaluator = Evaluator::new(configuration)?;
             memory.evaluator.prepare(&memory.facts);
             if let Some(survey) = &mut self.survey {
-                *survey = Survey::new(Evaluator::new(configuration)?);
+                *survey = Survey::new();
                 survey.prepare(&memory.facts);
             }
         }
@@ -232,7 +232,7 @@ impl Application for Liveness {
         let memory = read(&self.memory);
         Ok(match &mut self.survey {
             Some(survey) => {
-                survey.evaluate(&memory.facts, now_ms);
+                survey.evaluate(&memory.evaluator, &memory.facts, now_ms);
                 survey.outcomes(&memory.facts)
             }
             None => evaluate(&memory.evaluator, &memory.facts, now_ms),
@@ -247,8 +247,9 @@ impl Application for Liveness {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .now_ms = now_ms;
-        let facts = &read(&self.memory).facts;
-        survey.evaluate(facts, now_ms);
+        let memory = read(&self.memory);
+        let facts = &memory.facts;
+        survey.evaluate(&memory.evaluator, facts, now_ms);
         Ok(match survey.changes(facts) {
             Some(changes) => Decided::Changes(changes),
             None => Decided::All(survey.outcomes(facts)),

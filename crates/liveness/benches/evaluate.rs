@@ -188,13 +188,13 @@ fn evaluate(criterion: &mut Criterion) {
         });
     });
 
-    let mut survey = Survey::new(rules());
+    let mut survey = Survey::new();
     survey.prepare(&facts);
-    survey.evaluate(&facts, now);
+    survey.evaluate(&evaluator, &facts, now);
     group.bench_function("survey, masks", |bencher| {
         bencher.iter(|| {
             now += 60_000;
-            black_box(survey.masks(&facts, now))
+            black_box(survey.masks(&evaluator, &facts, now))
         });
     });
     // Windows begin and end at whole days: an hour changes little, a day what that day brings.
@@ -202,7 +202,7 @@ fn evaluate(criterion: &mut Criterion) {
         group.bench_function(format!("survey, everything, {name} later"), |bencher| {
             bencher.iter(|| {
                 now += step;
-                survey.evaluate(&facts, now);
+                survey.evaluate(&evaluator, &facts, now);
                 let mut checksum = 0_usize;
                 for (_, outcome) in survey.outcomes(&facts) {
                     checksum = checksum.rotate_left(3) ^ outcome.live.len() ^ outcome.groups.len();
@@ -215,22 +215,22 @@ fn evaluate(criterion: &mut Criterion) {
     let mut rounds = 0;
     group.bench_function("survey from nothing, by steps", |bencher| {
         bencher.iter(|| {
-            let mut survey = Survey::new(rules());
+            let mut survey = Survey::new();
             survey.prepare(&facts);
             let mut lap = Instant::now();
             let mut measure = |step: usize| {
                 let before = std::mem::replace(&mut lap, Instant::now());
                 steps[step] += lap - before;
             };
-            survey.masks(&facts, now);
+            survey.masks(&evaluator, &facts, now);
             measure(0);
-            survey.drafts(&facts);
+            survey.drafts(&evaluator, &facts);
             measure(1);
             survey.tracks(&facts);
             measure(2);
-            survey.groups(&facts);
+            survey.groups(&evaluator, &facts);
             measure(3);
-            survey.families(&facts);
+            survey.families(&evaluator, &facts);
             measure(4);
             rounds += 1;
         });

@@ -449,13 +449,22 @@ impl Active {
     }
 }
 
+/// How many values one task looks at, at least.
+const VALUES: usize = 64;
+
 /// Puts what a rule blocks for some values into its table, by their numbers.
-fn fill<T>(table: &mut Vec<CountrySet>, newer: &[(u32, &T)], check: impl Fn(&T) -> CountrySet) {
-    for &(id, value) in newer {
+fn fill<T: Sync>(
+    table: &mut Vec<CountrySet>,
+    newer: &[(u32, &T)],
+    check: impl Fn(&T) -> CountrySet + Sync,
+) {
+    let blocked = newer.par_iter().with_min_len(VALUES);
+    let blocked: Vec<CountrySet> = blocked.map(|(_, value)| check(value)).collect();
+    for (&(id, _), blocked) in newer.iter().zip(blocked) {
         if table.len() <= id as usize {
             table.resize(id as usize + 1, CountrySet::EMPTY);
         }
-        table[id as usize] = check(value);
+        table[id as usize] = blocked;
     }
 }
 

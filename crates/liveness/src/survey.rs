@@ -31,7 +31,6 @@ const NEVER: i64 = i64::MIN;
 
 /// The verdicts on all videos, as of the last evaluation.
 pub struct Survey {
-    evaluator: Evaluator,
     now: i64,
     keys: Keys,
     drafts: Vec<Drafted>,
@@ -133,11 +132,16 @@ pub struct Masks {
     pub changed: usize,
 }
 
+impl Default for Survey {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Survey {
-    /// A survey by some rules; knows nothing yet. Belongs to one [`Facts`].
-    pub fn new(evaluator: Evaluator) -> Self {
+    /// Knows nothing yet. Belongs to one [`Facts`] and one [`Evaluator`], both brought up to date before it is asked.
+    pub fn new() -> Self {
         Self {
-            evaluator,
             now: NEVER,
             keys: Keys::default(),
             drafts: Vec::new(),
@@ -150,15 +154,9 @@ impl Survey {
         }
     }
 
-    /// The rules.
-    pub fn evaluator(&self) -> &Evaluator {
-        &self.evaluator
-    }
-
     /// Takes in what changed in the facts; cost follows that. Needed after every
     /// [`Facts::refresh`], before the next evaluation.
     pub fn prepare(&mut self, facts: &Facts) {
-        self.evaluator.prepare(facts);
         let policies = facts.policies_stamp();
         if self.seen.policies != policies {
             self.seen = Seen {
@@ -201,19 +199,19 @@ impl Survey {
     }
 
     /// Evaluates every video in every country at an instant.
-    pub fn evaluate(&mut self, facts: &Facts, now: i64) -> Masks {
-        let masks = self.masks(facts, now);
-        self.drafts(facts);
+    pub fn evaluate(&mut self, evaluator: &Evaluator, facts: &Facts, now: i64) -> Masks {
+        let masks = self.masks(evaluator, facts, now);
+        self.drafts(evaluator, facts);
         self.tracks(facts);
-        self.groups(facts);
-        self.families(facts);
+        self.groups(evaluator, facts);
+        self.families(evaluator, facts);
         masks
     }
 
     /// Where every video is live at an instant, and how many that are live elsewhere than before.
-    pub fn masks(&mut self, facts: &Facts, now: i64) -> Masks {
+    pub fn masks(&mut self, evaluator: &Evaluator, facts: &Facts, now: i64) -> Masks {
         self.now = now;
-        self.mask_keys(facts);
+        self.mask_keys(evaluator, facts);
         let families = facts.families();
         let keys = &self.keys;
         let mask = |(start, before): (usize, &mut [CountrySet])| {
@@ -249,8 +247,8 @@ impl Survey {
 
     /// Where the videos of each key are live. What windows and holds block is asked anew; the rest
     /// when something begins or ends, and then the outcome is due.
-    fn mask_keys(&mut self, facts: &Facts) {
-        let (evaluator, now) = (&self.evaluator, self.now);
+    fn mask_keys(&mut self, evaluator: &Evaluator, facts: &Facts) {
+        let now = self.now;
         let markets = facts.policies().markets();
         let (rights, holds) = rayon::join(
             || evaluator.rights_at(facts, now),
@@ -286,8 +284,8 @@ impl Survey {
 
     /// For the facts of which something began or ended since they were looked at: what blocks them
     /// now, and where they will be live.
-    pub fn drafts(&mut self, facts: &Facts) {
-        let (evaluator, now) = (&self.evaluator, self.now);
+    pub fn drafts(&mut self, evaluator: &Evaluator, facts: &Facts) {
+        let now = self.now;
         let pool = &facts.pools.keys;
         let outcomes = &self.keys.outcomes;
         let is_due = |id: &u32| outcomes[*id as usize].is_none() && pool.is_used(*id);
@@ -321,8 +319,7 @@ impl Survey {
     }
 
     /// Groups their countries.
-    pub fn groups(&mut self, facts: &Facts) {
-        let evaluator = &self.evaluator;
+    pub fn groups(&mut self, evaluator: &Evaluator, facts: &Facts) {
         let outcomes: Vec<(u32, Arc<Outcome>)> = std::mem::take(&mut self.drafts)
             .into_par_iter()
             .with_min_len(CHUNK)
@@ -340,12 +337,12 @@ impl Survey {
 
     /// The shows and seasons of which something changed: their own records or holds, what belongs
     /// to them, or the outcome of that.
-    pub fn families(&mut self, facts: &Facts) {
+    pub fn families(&mut self, evaluator: &Evaluator, facts: &Facts) {
         let families = facts.families();
         let parts = chunks(&mut self.collected, &families.chunks);
         let collect = Collect {
             facts,
-            evaluator: &self.evaluator,
+            evaluator,
             keys: &self.keys,
             now: self.now,
             refreshes: self.seen.refreshes,

@@ -189,7 +189,7 @@ fn facts_kept_up_are_the_facts_built_anew() {
         let (setup, configuration) = random_setup(&mut random);
         let mut facts = world.facts();
         let mut evaluator = Evaluator::new(&configuration).unwrap();
-        let mut survey = Survey::new(Evaluator::new(&configuration).unwrap());
+        let mut survey = Survey::new();
         for _ in 0..12 {
             for _ in 0..1 + random.below(8) {
                 let change = match random.chance(10) {
@@ -208,7 +208,7 @@ fn facts_kept_up_are_the_facts_built_anew() {
             // A survey that was kept up agrees too, wherever its clock goes.
             survey.prepare(&facts);
             for now in [now, now + 1, random.below(30) as i64, now] {
-                survey.evaluate(&facts, now);
+                survey.evaluate(&evaluator, &facts, now);
                 let mut kept = Verdicts::new();
                 for (video, outcome) in survey.outcomes(&facts) {
                     insert(&mut kept, video, &outcome);

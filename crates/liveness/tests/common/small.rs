@@ -97,11 +97,13 @@ impl Small {
     /// The same with a survey, which keeps what holds from one instant to the next, and tells what came out
     /// otherwise than when it was settled last: now and then.
     pub(crate) fn compare_survey(&self, facts: &Facts) -> Result<(), String> {
-        let mut survey = Survey::new(self.evaluator());
+        let mut evaluator = self.evaluator();
+        evaluator.prepare(facts);
+        let mut survey = Survey::new();
         survey.prepare(facts);
         let mut known = Vec::new();
         let evaluate = |now: i64, visit: &mut dyn FnMut(i64, &Outcome)| {
-            survey.evaluate(facts, now);
+            survey.evaluate(&evaluator, facts, now);
             match survey.changes(facts) {
                 None => known = survey.outcomes(facts),
                 Some(changes) => {
