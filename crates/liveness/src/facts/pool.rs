@@ -72,19 +72,29 @@ impl<T: Eq + Hash + Clone> Pool<T> {
 
     /// One more reference to a number that is in use.
     pub(crate) fn share(&mut self, id: u32) -> u32 {
-        if id != EMPTY {
-            self.counts[id as usize] += 1;
-        }
+        self.share_many(id, 1);
         id
+    }
+
+    /// So many more.
+    pub(crate) fn share_many(&mut self, id: u32, more: u32) {
+        if id != EMPTY {
+            self.counts[id as usize] += more;
+        }
     }
 
     /// One reference less; the last one frees the number.
     pub(crate) fn release(&mut self, id: u32) {
+        self.release_many(id, 1);
+    }
+
+    /// So many less.
+    pub(crate) fn release_many(&mut self, id: u32, less: u32) {
         if id == EMPTY {
             return;
         }
         let count = &mut self.counts[id as usize];
-        *count -= 1;
+        *count -= less;
         if *count > 0 {
             return;
         }

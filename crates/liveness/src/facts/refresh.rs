@@ -56,7 +56,7 @@ struct Grounds {
 }
 
 /// What is made of them.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Derived {
     effective: Ids,
     speech: u32,
@@ -64,33 +64,47 @@ struct Derived {
     orphan: bool,
 }
 
-impl Pools {
-    /// One more reference to each of the values.
-    fn share(&mut self, derived: &Derived) {
-        let ids = &derived.effective;
-        self.rights.share(ids.rights);
-        self.ratings.share(ids.ratings);
-        self.texts.share(ids.texts);
-        self.tracks.share(ids.tracks);
-        self.artwork.share(ids.artwork);
-        self.streams.share(ids.streams);
-        self.holds.share(ids.holds);
-        self.speech.share(derived.speech);
-        self.keys.share(derived.key);
-    }
+/// Rows one after the other of which the references are still to be counted: episodes of a season often derive the same from
+/// the same, and had the same before.
+#[derive(Default)]
+struct Run {
+    latest: Option<(Grounds, Derived)>,
+    /// So many more rows have what was derived latest.
+    more: u32,
+    before: Option<Derived>,
+    /// So many rows don't have what they had before.
+    less: u32,
+}
 
-    /// One reference less to each of the values.
-    fn release(&mut self, derived: &Derived) {
-        let ids = &derived.effective;
-        self.rights.release(ids.rights);
-        self.ratings.release(ids.ratings);
-        self.texts.release(ids.texts);
-        self.tracks.release(ids.tracks);
-        self.artwork.release(ids.artwork);
-        self.streams.release(ids.streams);
-        self.holds.release(ids.holds);
-        self.speech.release(derived.speech);
-        self.keys.release(derived.key);
+impl Pools {
+    /// Counts the references of a run; what was derived latest stays known.
+    fn count(&mut self, run: &mut Run) {
+        let more = std::mem::take(&mut run.more);
+        if let (Some((_, derived)), 1..) = (&run.latest, more) {
+            let ids = &derived.effective;
+            self.rights.share_many(ids.rights, more);
+            self.ratings.share_many(ids.ratings, more);
+            self.texts.share_many(ids.texts, more);
+            self.tracks.share_many(ids.tracks, more);
+            self.artwork.share_many(ids.artwork, more);
+            self.streams.share_many(ids.streams, more);
+            self.holds.share_many(ids.holds, more);
+            self.speech.share_many(derived.speech, more);
+            self.keys.share_many(derived.key, more);
+        }
+        let less = std::mem::take(&mut run.less);
+        if let Some(before) = run.before.take() {
+            let ids = &before.effective;
+            self.rights.release_many(ids.rights, less);
+            self.ratings.release_many(ids.ratings, less);
+            self.texts.release_many(ids.texts, less);
+            self.tracks.release_many(ids.tracks, less);
+            self.artwork.release_many(ids.artwork, less);
+            self.streams.release_many(ids.streams, less);
+            self.holds.release_many(ids.holds, less);
+            self.speech.release_many(before.speech, less);
+            self.keys.release_many(before.key, less);
+        }
     }
 }
 
@@ -120,45 +134,48 @@ impl Facts {
         replace(rows, &mut pools.streams, staged, &mut dirty, |ids| {
             &mut ids.streams
         });
-        let staged = std::mem::take(&mut self.texts);
-        fold(
-            &mut self.rows,
-            &mut self.pools.texts,
-            staged,
-            &mut dirty,
-            |row| &mut row.own.texts,
+        let (texts, tracks) = (
+            std::mem::take(&mut self.texts),
+            std::mem::take(&mut self.tracks),
         );
-        let staged = std::mem::take(&mut self.tracks);
-        fold(
-            &mut self.rows,
-            &mut self.pools.tracks,
-            staged,
-            &mut dirty,
-            |row| &mut row.own.tracks,
+        let (artwork, held) = (
+            std::mem::take(&mut self.artwork),
+            std::mem::take(&mut self.held),
         );
-        let staged = std::mem::take(&mut self.artwork);
-        fold(
-            &mut self.rows,
-            &mut self.pools.artwork,
-            staged,
-            &mut dirty,
-            |row| &mut row.own.artwork,
+        let (rows, pools) = (&self.rows, &mut self.pools);
+        let (tracks, (texts, (artwork, holds))) = rayon::join(
+            || fold(rows, &mut pools.tracks, tracks, |ids| ids.tracks),
+            || {
+                let texts = fold(rows, &mut pools.texts, texts, |ids| ids.texts);
+                let artwork = fold(rows, &mut pools.artwork, artwork, |ids| ids.artwork);
+                let holds = fold(rows, &mut pools.holds, held, |ids| ids.holds);
+                (texts, (artwork, holds))
+            },
         );
-        let staged = std::mem::take(&mut self.held);
-        fold(
-            &mut self.rows,
-            &mut self.pools.holds,
-            staged,
-            &mut dirty,
-            |row| &mut row.own.holds,
-        );
+        for (slot, id) in tracks {
+            self.rows[slot as usize].own.tracks = id;
+            dirty.push(slot);
+        }
+        for (slot, id) in texts {
+            self.rows[slot as usize].own.texts = id;
+            dirty.push(slot);
+        }
+        for (slot, id) in artwork {
+            self.rows[slot as usize].own.artwork = id;
+            dirty.push(slot);
+        }
+        for (slot, id) in holds {
+            self.rows[slot as usize].own.holds = id;
+            dirty.push(slot);
+        }
 
         let touched = self.with_descendants(dirty);
-        let mut last = None;
+        let mut run = Run::default();
         for &slot in &touched {
-            self.derive(slot, &mut last);
+            self.derive(slot, &mut run);
             self.drop_if_blank(slot);
         }
+        self.pools.count(&mut run);
         if std::mem::take(&mut self.structure_changed) {
             self.find_roots();
             self.families = Families::of(self, self.families.generation + 1);
@@ -206,9 +223,8 @@ impl Facts {
         levels.concat()
     }
 
-    /// Takes a row's effective values anew from its own records and its parent's values. `last` is what was derived just
-    /// before: the episodes of a season often have the same.
-    fn derive(&mut self, slot: Slot, last: &mut Option<(Grounds, Derived)>) {
+    /// Takes a row's effective values anew from its own records and its parent's values.
+    fn derive(&mut self, slot: Slot, run: &mut Run) {
         let parent = self.parent(slot);
         let row = &self.rows[slot as usize];
         let grounds = Grounds {
@@ -216,12 +232,17 @@ impl Facts {
             title: row.title,
             own: row.own,
         };
-        let derived = match last {
-            Some((known, derived)) if *known == grounds => {
-                self.pools.share(derived);
-                *derived
+        let derived = match run.latest {
+            Some((known, derived)) if known == grounds => {
+                run.more += 1;
+                derived
             }
-            _ => self.derived(&grounds),
+            _ => {
+                self.pools.count(run);
+                let derived = self.derived(&grounds);
+                run.latest = Some((grounds, derived));
+                derived
+            }
         };
         let row = &mut self.rows[slot as usize];
         row.refreshed = self.refreshes;
@@ -232,8 +253,11 @@ impl Facts {
             key: std::mem::replace(&mut row.key, derived.key),
             ..derived
         };
-        self.pools.release(&before);
-        *last = Some((grounds, derived));
+        if run.before != Some(before) {
+            self.pools.count(run);
+            run.before = Some(before);
+        }
+        run.less += 1;
     }
 
     /// The values, each with one more reference to it.
@@ -333,21 +357,22 @@ fn replace<T: Eq + Hash + Clone>(
     }
 }
 
-/// Folds staged keys into the sets of their rows; the last change of a key wins.
+/// Folds staged keys into the sets of their rows; the last change of a key wins. Returns the numbers of the rows' new sets.
 fn fold<T>(
-    rows: &mut [Row],
+    rows: &[Row],
     pool: &mut Pool<Arc<[T]>>,
     mut staged: Staged<T::Key, T>,
-    dirty: &mut Vec<Slot>,
-    own: impl Fn(&mut Row) -> &mut u32,
-) where
+    own: impl Fn(&Ids) -> u32,
+) -> Vec<(Slot, u32)>
+where
     T: Keyed + Eq + Hash,
 {
+    let mut folded = Vec::new();
     staged.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
     for changes in staged.chunk_by(|a, b| a.0 == b.0) {
         let slot = changes[0].0;
-        let own = own(&mut rows[slot as usize]);
-        let mut before = pool.get(*own).iter().cloned().peekable();
+        let own = own(&rows[slot as usize].own);
+        let mut before = pool.get(own).iter().cloned().peekable();
         let mut after = Vec::new();
         for same_key in changes.chunk_by(|a, b| a.1 == b.1) {
             let Some((_, key, value)) = same_key.last() else {
@@ -361,11 +386,12 @@ fn fold<T>(
         }
         after.extend(before);
         let id = pool.acquire(Arc::from(after));
-        if id != *own {
-            dirty.push(slot);
+        if id != own {
+            folded.push((slot, id));
         }
-        pool.release(std::mem::replace(own, id));
+        pool.release(own);
     }
+    folded
 }
 
 /// The number of the set of both, where the own value of a key hides the one from above.
