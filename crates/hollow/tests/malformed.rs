@@ -16,7 +16,17 @@ use support::{Blob, Case, cases, rendered};
 fn read(blob: &Blob, before: Option<&ReadState>) -> Result<(), Error> {
     let state = match before {
         None => blob.load(&Filter::all())?,
-        Some(before) => blob.apply(before)?,
+        Some(before) => {
+            let applied = blob.apply(before);
+            // Comparing reads the same, and meets the same damage.
+            let compared = blob.with(|set| before.changes_towards(set, before));
+            assert_eq!(
+                applied.is_err(),
+                compared.is_err(),
+                "{applied:?}, {compared:?}"
+            );
+            applied?
+        }
     };
     let mut record = Vec::new();
     for state in state.types() {

@@ -7,6 +7,7 @@
 //! Memory: at most 64 bytes for each byte of the delta, one page of 64 records in the widths of the type for each record
 //! that it names, with the path to it, and 64 KiB for each type that it lists.
 
+use super::agree::agrees;
 use super::edit::{AddedRow, Edit, Edited, Editor};
 use super::layout::{LayoutTable, Shape};
 use super::page::{PAGE_ROWS, Page, rows};
@@ -41,6 +42,8 @@ const AHEAD_EDITS: usize = 8;
 const BATCH_PAGES: usize = 64;
 /// Up to so many pages one thread is as fast as waking others.
 const PARALLEL_PAGES: usize = 1024;
+/// Rows that a thread compares at a time; up to twice as many, one thread is as fast as waking others.
+const BATCH_ROWS: usize = 1024;
 
 /// The state of the type after the delta.
 pub(super) fn apply(old: &TypeState, frame: &TypeFrame<'_>) -> Result<(TypeState, TypeChanges)> {
@@ -93,6 +96,41 @@ pub(super) fn apply(old: &TypeState, frame: &TypeFrame<'_>) -> Result<(TypeState
     new.max_ordinal = frame.max_ordinal.max(last);
     new.by_ordinal &= frame.schema.hash_key().is_none();
     Ok((new, changes))
+}
+
+/// What the delta does to the type, where every record that it adds is the one that `target` holds in its place; else `None`.
+pub(super) fn compare(
+    old: &TypeState,
+    frame: &TypeFrame<'_>,
+    target: &TypeState,
+) -> Result<Option<TypeChanges>> {
+    let source = source(target, frame)?;
+    let (removed, added) = ordinals(frame)?;
+    let agree = |rows: &[AddedRow]| -> Result<bool> {
+        let agrees = |row| agrees(&source, row, target);
+        rows.iter()
+            .map(agrees)
+            .try_fold(true, |all, row| Ok(all & row?))
+    };
+    let all_agree = match added.len() > 2 * BATCH_ROWS {
+        true => added
+            .par_chunks(BATCH_ROWS)
+            .map(agree)
+            .try_reduce(|| true, |one, other| Ok(one & other))?,
+        false => agree(&added)?,
+    };
+    let added: Vec<Ordinal> = added.iter().map(|row| row.ordinal).collect();
+    let mut gone = removed;
+    gone.extend(&added);
+    gone.sort_unstable();
+    gone.dedup();
+    gone.retain(|&ordinal| old.is_populated(ordinal));
+    let type_name = old.name().to_owned();
+    Ok(all_agree.then_some(TypeChanges {
+        type_name,
+        removed: gone,
+        added,
+    }))
 }
 
 /// Brings the schemas of reader and delta together.

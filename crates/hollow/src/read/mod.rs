@@ -4,6 +4,7 @@
 //! before) at a cost that follows the change, while the old one stays readable for as long as anyone holds it. The
 //! storage below is described in the modules: pages of 64 records, layouts, a directory.
 
+mod agree;
 mod apply;
 mod changed;
 mod checksum;

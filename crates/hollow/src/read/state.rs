@@ -72,6 +72,15 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         self.types.is_empty()
     }
+
+    fn of_types(types: Vec<TypeChanges>) -> Self {
+        let changed = types
+            .into_iter()
+            .filter(|changes| !(changes.removed.is_empty() && changes.added.is_empty()));
+        Self {
+            types: changed.collect(),
+        }
+    }
 }
 
 impl ReadState {
@@ -186,7 +195,77 @@ impl ReadState {
     /// [`Error::MissingPart`]; [`Error::IncompatibleSchemas`] where a field or collection changed its type;
     /// [`Error::Version`]; [`Error::InBlob`] for bytes that break the format.
     pub fn apply<'a>(&self, delta: impl Into<BlobSet<'a>>) -> Result<(ReadState, Changes)> {
-        let streams = Streams::open(delta.into())?;
+        let (header, frames) = self.open_delta(delta.into())?;
+        let apply = |(state, frame): (&TypeState, &Option<PartFrame<'_>>)| match frame {
+            None => Ok((state.clone(), TypeChanges::default())),
+            Some((part, frame)) => {
+                apply::apply(state, frame).map_err(|error| error.in_blob(*part, Some(state.name())))
+            }
+        };
+        let records: usize = frames
+            .iter()
+            .flatten()
+            .map(|(_, frame)| frame.changed_records())
+            .sum();
+        let applied: Vec<Result<(TypeState, TypeChanges)>> = if records < PARALLEL_RECORDS {
+            self.inner.types.iter().zip(&frames).map(apply).collect()
+        } else {
+            let types = self.inner.types.par_iter().zip(&frames);
+            types.with_max_len(1).map(apply).collect()
+        };
+        let applied: Vec<(TypeState, TypeChanges)> = applied.into_iter().collect::<Result<_>>()?;
+        let (types, changes): (Vec<_>, Vec<_>) = applied.into_iter().unzip();
+        let state = Self {
+            inner: Arc::new(Inner {
+                tag: header.destination_tag,
+                origin_tag: header.origin_tag,
+                header_tags: header.tags,
+                types,
+                by_name: self.inner.by_name.clone(),
+                parts: self.inner.parts.clone(),
+            }),
+        };
+        Ok((state, Changes::of_types(changes)))
+    }
+
+    /// What the delta or reverse delta does to this state, where it leads to `target`, another state of the chain: every record
+    /// that it adds is the one that `target` holds in its place, and tags and header tags are those of `target`. Otherwise
+    /// `None`. Costs a fraction of [`apply`](Self::apply), since no state is made.
+    ///
+    /// What the delta leaves alone is not looked at. Where the changes are also those of the step from `target` to this
+    /// state, taken the other way, applying would lead to `target`.
+    ///
+    /// # Errors
+    /// As for [`apply`](Self::apply).
+    pub fn changes_towards<'a>(
+        &self,
+        delta: impl Into<BlobSet<'a>>,
+        target: &ReadState,
+    ) -> Result<Option<Changes>> {
+        let (header, frames) = self.open_delta(delta.into())?;
+        let mut agree =
+            header.destination_tag == target.tag() && header.tags == *target.header_tags();
+        let mut changes = Vec::with_capacity(frames.len());
+        for (state, frame) in self.inner.types.iter().zip(&frames) {
+            let (Some((part, frame)), Some(target)) = (frame, target.type_state(state.name()))
+            else {
+                agree &= frame.is_none();
+                continue;
+            };
+            let compared = apply::compare(state, frame, target)
+                .map_err(|error| error.in_blob(*part, Some(state.name())))?;
+            agree &= compared.is_some();
+            changes.extend(compared);
+        }
+        Ok(agree.then(|| Changes::of_types(changes)))
+    }
+
+    /// The header of a delta that starts at this state, and for each type what it says of it.
+    fn open_delta<'a>(
+        &self,
+        delta: BlobSet<'a>,
+    ) -> Result<(BlobHeader, Vec<Option<PartFrame<'a>>>)> {
+        let streams = Streams::open(delta)?;
         if streams.header.origin_tag != self.inner.tag {
             return Err(Error::WrongOrigin {
                 expected: self.inner.tag,
@@ -200,7 +279,7 @@ impl ReadState {
                 });
             }
         }
-        let mut frames: Vec<Option<(Option<&str>, TypeFrame<'_>)>> = Vec::new();
+        let mut frames: Vec<Option<PartFrame<'a>>> = Vec::new();
         frames.resize_with(self.inner.types.len(), || None);
         streams.walk(
             false,
@@ -219,42 +298,7 @@ impl ReadState {
                 Ok(())
             },
         )?;
-        let apply =
-            |(state, frame): (&TypeState, &Option<(Option<&str>, TypeFrame<'_>)>)| match frame {
-                None => Ok((state.clone(), TypeChanges::default())),
-                Some((part, frame)) => apply::apply(state, frame)
-                    .map_err(|error| error.in_blob(*part, Some(state.name()))),
-            };
-        let records: usize = frames
-            .iter()
-            .flatten()
-            .map(|(_, frame)| frame.changed_records())
-            .sum();
-        let applied: Vec<Result<(TypeState, TypeChanges)>> = if records < PARALLEL_RECORDS {
-            self.inner.types.iter().zip(&frames).map(apply).collect()
-        } else {
-            let types = self.inner.types.par_iter().zip(&frames);
-            types.with_max_len(1).map(apply).collect()
-        };
-        let applied: Vec<(TypeState, TypeChanges)> = applied.into_iter().collect::<Result<_>>()?;
-        let (types, changes): (Vec<_>, Vec<_>) = applied.into_iter().unzip();
-        let state = Self {
-            inner: Arc::new(Inner {
-                tag: streams.header.destination_tag,
-                origin_tag: streams.header.origin_tag,
-                header_tags: streams.header.tags,
-                types,
-                by_name: self.inner.by_name.clone(),
-                parts: self.inner.parts.clone(),
-            }),
-        };
-        let changes = Changes {
-            types: changes
-                .into_iter()
-                .filter(|changes| !(changes.removed.is_empty() && changes.added.is_empty()))
-                .collect(),
-        };
-        Ok((state, changes))
+        Ok((streams.header, frames))
     }
 
     /// The randomized tag of the state, by which deltas know where they start.
@@ -350,6 +394,9 @@ fn duplicate(types: &[TypeState]) -> Option<String> {
         .find(|pair| pair[0] == pair[1])
         .map(|pair| pair[0].to_owned())
 }
+
+/// What a delta says of a type, and in which part.
+type PartFrame<'a> = (Option<&'a str>, TypeFrame<'a>);
 
 /// The streams of a blob, headers read and compared.
 struct Streams<'a> {

@@ -9,6 +9,7 @@ use super::layout::TypeLayout;
 use super::parallel;
 use super::seal::snapshot_frame;
 use super::state::{Committed, WriteState};
+use crate::blob::BlobSet;
 use crate::read::{Changes, ReadState};
 use crate::schema::Schema;
 use crate::sums::ChainSum;
@@ -139,19 +140,23 @@ impl Sealed {
         }
     }
 
-    /// Whether a reader of the reverse delta has come from this state to the chain sum of the one before, with this state and
-    /// these changes. Always so for the first state of a chain.
-    #[must_use]
-    pub fn is_led_back_from(&self, back: &ReadState, changes: &Changes) -> bool {
+    /// Whether the reverse delta, as it was read back, leads from this state to the one before: it adds what the cycle removed
+    /// and removes what it added, and each record that it adds is that of the state before, whose chain sum is known. Where the
+    /// types are written anew it is applied, and the sum computed. Always so for the first state of a chain.
+    ///
+    /// # Errors
+    /// As for [`ReadState::apply`].
+    pub fn is_led_back_by<'a>(&self, reverse: impl Into<BlobSet<'a>>) -> Result<bool> {
         let Some(before) = &self.0.before else {
-            return true;
+            return Ok(true);
         };
-        match self.0.sums.changes {
-            Some((removed, _)) if *changes == self.0.changes.reversed() => {
-                ChainSum::of_added(back, changes) == removed
-            }
-            _ => self.chain_sum().updated(self.state(), back, changes) == before.chain_sum,
+        if self.0.sums.changes.is_some() {
+            let changes = self.state().changes_towards(reverse, &before.state)?;
+            return Ok(changes.is_some_and(|changes| changes == self.0.changes.reversed()));
         }
+        let (back, changes) = self.state().apply(reverse)?;
+        let sum = self.chain_sum().updated(self.state(), &back, &changes);
+        Ok(back.tag() == before.state.tag() && sum == before.chain_sum)
     }
 
     /// The random tag of the state.

@@ -68,6 +68,31 @@ fn apply(state: &ReadState, blobs: &Blobs) -> ReadState {
     with_set(blobs, |set| state.apply(set)).unwrap().0
 }
 
+/// What a reverse delta is taken for that is compared with the state before: the right one leads there; an altered one does
+/// only where applying it does.
+fn check_way_back(rng: &mut Rng, sealed: &Sealed, reverse: &Blobs) {
+    let is_led_back = |blobs: &Blobs| with_set(blobs, |set| sealed.is_led_back_by(set));
+    assert!(is_led_back(reverse).unwrap());
+    let before = sealed.state_before().unwrap();
+    for _ in 0..30 {
+        let mut altered = reverse.clone();
+        let part = rng.below(altered.len() as u64) as usize;
+        let bytes = altered.values_mut().nth(part).unwrap();
+        let at = rng.below(bytes.len() as u64) as usize;
+        bytes[at] ^= 1 << rng.below(8);
+        let applied = with_set(&altered, |set| sealed.state().apply(set));
+        match (is_led_back(&altered), applied) {
+            (Ok(true), Ok((state, _))) => {
+                assert_eq!(chain_sum(&state), chain_sum(before));
+                assert_eq!(state.tag(), before.tag());
+                assert_eq!(state.header_tags(), before.header_tags());
+            }
+            (Ok(false), Ok(_)) | (Err(_), Err(_)) => {}
+            (found, applied) => panic!("{found:?}, but applied it is {applied:?}"),
+        }
+    }
+}
+
 /// The sum over all records of a state, from the records themselves.
 fn chain_sum(state: &ReadState) -> ChainSum {
     let mut sum = ChainSum::EMPTY;
@@ -268,6 +293,9 @@ fn run(seed: u64) -> u32 {
         };
         let sealed = seal(&mut steady);
         let blobs = written(&sealed);
+        if let Some(reverse) = &blobs.reverse {
+            check_way_back(&mut Rng::new(seed ^ version as u64), &sealed, reverse);
+        }
 
         let mut aborted = random_step(&mut rng, &schemas, &model);
         if let Step::Total(trees) = &mut aborted
