@@ -64,6 +64,8 @@ const LAYOUTS_MAX: usize = 256;
 
 /// Pages that are waited for together.
 const AHEAD_PAGES: usize = 16;
+/// Words of a line of memory.
+const LINE_WORDS: usize = 8;
 
 pub(super) struct Editor<'a> {
     state: &'a TypeState,
@@ -92,10 +94,10 @@ impl<'a> Editor<'a> {
         let mut scratch = Scratch::default();
         let mut edited = Vec::with_capacity(edits.len());
         for edits in edits.chunks(AHEAD_PAGES) {
-            // The first line of each page and the last, so that the pages are waited for together.
+            // All lines of all pages, so that they are waited for together: nearly all will be copied.
             let words = edits.iter().map(|edit| &edit.old.words);
-            let ends = words.flat_map(|words| [words.first(), words.last()]);
-            std::hint::black_box(ends.flatten().fold(0, |sum, word| sum ^ word));
+            let lines = words.flat_map(|words| words.iter().step_by(LINE_WORDS));
+            std::hint::black_box(lines.fold(0, |sum, word| sum ^ word));
             edited.extend(edits.iter().map(|edit| self.edit(edit, &mut scratch)));
         }
         edited
