@@ -75,6 +75,21 @@ pub trait ChangeLog: Send + Sync {
     /// [`Refusal::UnknownTopic`].
     fn end_offsets(&self, topic: &str) -> Result<Vec<i64>>;
 
+    /// As [`end_offsets`](Self::end_offsets), of one partition.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownTopic`], [`Refusal::UnknownPartition`].
+    fn end_offset(&self, topic: &str, partition: u32) -> Result<i64> {
+        let ends = self.end_offsets(topic)?;
+        let end = usize::try_from(partition).ok().and_then(|at| ends.get(at));
+        let unknown = || Refusal::UnknownPartition {
+            topic: topic.to_owned(),
+            partition,
+            partitions: u32::try_from(ends.len()).unwrap_or(u32::MAX),
+        };
+        Ok(*end.ok_or_else(unknown)?)
+    }
+
     /// Where topics end that the caller knows: at least the partitions that it knows of each. Which topic that is is asked
     /// last, so that the end of one that was recreated meanwhile is told with the new id.
     ///

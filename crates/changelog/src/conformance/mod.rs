@@ -45,6 +45,10 @@ pub const CASES: &[Case] = &[
     ),
     ("impossible topics are refused", topics::impossible),
     ("a recreated topic is another one", topics::recreated),
+    (
+        "ends are told with the topics that they are of",
+        topics::ends,
+    ),
     ("unknown topics and partitions are refused", topics::unknown),
     (
         "records come back as written, in order",

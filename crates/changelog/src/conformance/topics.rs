@@ -1,7 +1,7 @@
 //! Topics and their incarnations.
 
 use super::{Backend, PATIENCE, keyed, read_all, refused};
-use crate::{Batch, PollLimit, Position, Refusal, TopicInfo, TopicSpec};
+use crate::{Batch, PollLimit, Position, Refusal, TopicEnd, TopicInfo, TopicSpec};
 use std::time::{Duration, Instant};
 
 pub(super) fn lifecycle(backend: &mut dyn Backend) {
@@ -149,6 +149,63 @@ fn fail(poll: &mut dyn FnMut() -> crate::Result<usize>) -> Refusal {
             error => return refused(error),
         }
     }
+}
+
+pub(super) fn ends(backend: &mut dyn Backend) {
+    let log = backend.log();
+    let one = log.create_topic(&TopicSpec::new("ends-one", 2)).unwrap();
+    let other = log.create_topic(&TopicSpec::new("ends-other", 1)).unwrap();
+    let records = [
+        keyed("a", "1").to_partition(1),
+        keyed("b", "2").to_partition(1),
+    ];
+    log.append("ends-one", &records).unwrap();
+    log.append("ends-other", &[keyed("a", "1").to_partition(0)])
+        .unwrap();
+    let end = |topic: &TopicInfo, offsets: &[i64]| TopicEnd {
+        id: topic.id,
+        partitions: topic.partitions,
+        offsets: offsets.to_vec(),
+    };
+    assert_eq!(log.ends(&[]).unwrap(), []);
+    assert_eq!(
+        log.ends(&[&other, &one]).unwrap(),
+        [end(&other, &[1]), end(&one, &[0, 2])]
+    );
+    assert_eq!(log.end_offset("ends-one", 1).unwrap(), 2);
+    assert_eq!(log.end_offset("ends-one", 0).unwrap(), 0);
+
+    // Of one that has grown, how many partitions there are now, and at least those that were known.
+    let wide = log.add_partitions("ends-one", 3).unwrap();
+    log.append("ends-one", &[keyed("c", "3").to_partition(2)])
+        .unwrap();
+    let found = log.ends(&[&one, &other]).unwrap();
+    assert_eq!((found[0].id, found[0].partitions), (one.id, 3));
+    assert_eq!(found[0].offsets[..2], [0, 2]);
+    assert_eq!(found[1], end(&other, &[1]));
+    assert_eq!(log.ends(&[&wide]).unwrap(), [end(&wide, &[0, 2, 1])]);
+
+    // One that was made anew is told with its new id, also where it lacks a partition.
+    log.delete_topic("ends-one").unwrap();
+    let anew = log.create_topic(&TopicSpec::new("ends-one", 1)).unwrap();
+    let found = log.ends(&[&other, &wide]).unwrap();
+    assert_eq!(found[0], end(&other, &[1]));
+    assert_eq!((found[1].id, found[1].partitions), (anew.id, 1));
+    assert_eq!(log.end_offset("ends-one", 0).unwrap(), 0);
+    assert_eq!(
+        refused(log.end_offset("ends-one", 1)),
+        Refusal::UnknownPartition {
+            topic: "ends-one".to_owned(),
+            partition: 1,
+            partitions: 1,
+        }
+    );
+    log.delete_topic("ends-one").unwrap();
+    let no = Refusal::UnknownTopic {
+        topic: "ends-one".to_owned(),
+    };
+    assert_eq!(refused(log.ends(&[&other, &wide])), no);
+    assert_eq!(refused(log.end_offset("ends-one", 0)), no);
 }
 
 pub(super) fn unknown(backend: &mut dyn Backend) {

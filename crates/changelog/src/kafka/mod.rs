@@ -310,6 +310,17 @@ impl ChangeLog for KafkaLog {
             .ends(topic, &(0..partitions).collect::<Vec<_>>())
     }
 
+    /// One question, where the partition is there.
+    fn end_offset(&self, topic: &str, partition: u32) -> Result<i64> {
+        match self.cluster.ends(topic, &[partition]) {
+            Err(Error::Kafka { source, .. }) if is_unknown(&source) => {
+                check_partition(&self.expect(topic)?.info, partition)?;
+                Err(Error::kafka("ask for offsets of", topic, source))
+            }
+            ends => Ok(ends?.first().copied().unwrap_or(0)),
+        }
+    }
+
     /// Two questions for all of them: where they end, and what they are.
     fn ends(&self, known: &[&TopicInfo]) -> Result<Vec<TopicEnd>> {
         let asked: Vec<_> = known

@@ -204,11 +204,7 @@ fn behind_truncation(
 }
 
 pub(super) fn end_of(log: &dyn ChangeLog) -> Result<i64> {
-    Ok(log
-        .end_offsets(COMMANDS_TOPIC)?
-        .first()
-        .copied()
-        .unwrap_or(0))
+    Ok(log.end_offset(COMMANDS_TOPIC, 0)?)
 }
 
 fn decode(offset: i64, value: Option<&[u8]>) -> Result<Command> {
