@@ -24,7 +24,7 @@ pub(crate) const PHASES: [(&str, PhaseTime); 6] = [
     ("read them back", |phases| phases.verify_us),
     ("accept", |phases| phases.accept_us),
     ("promote, announce", |phases| phases.announce_us),
-    ("clean up, start a snapshot", |phases| phases.snapshot_us),
+    ("start a snapshot", |phases| phases.snapshot_us),
 ];
 
 /// Both fold cycles of records of which one in ten changes something, the last but for the warm-ups count.

@@ -13,7 +13,7 @@ use hollow::write::{Sealed, WriteState};
 use registry::{Acceptance, Action, Outcome, StateSums, Sum128, Version};
 
 use super::candidate::Staged;
-use super::finish::Finishing;
+use super::finish::{Finishing, clean_candidate};
 use super::guard::{Candidate, Veto};
 use super::phases::{PhaseClock, Phases};
 use super::{Head, Publisher, execute};
@@ -344,13 +344,8 @@ impl Publisher {
         self.head = Some(Head { version, digest });
         self.before_break = None;
         self.confirmed_ms = None;
-        let info = finished?;
+        finished?;
         clock.phases.announce_us = clock.lap();
-        self.clean_candidate(
-            &staged.prefix,
-            info.blobs.iter().map(|blob| blob.name.as_str()),
-        );
-        self.hook(Step::Cleaned)?;
 
         self.since_snapshot = if sealed.is_first() {
             0
@@ -362,6 +357,8 @@ impl Publisher {
         {
             self.since_snapshot = 0;
         }
+        // The last to hold the state before: what only that has is let go beside what comes next.
+        rayon::spawn(move || drop((sealed, staged.contents)));
         clock.phases.snapshot_us = clock.lap();
         Ok(CycleOutcome::Announced {
             version,
@@ -419,7 +416,8 @@ impl Publisher {
     fn clean_rolled_back(&self, prefix: &str) {
         match self.source.store.list(prefix) {
             Ok(listed) => {
-                self.clean_candidate(
+                clean_candidate(
+                    &self.source,
                     prefix,
                     listed
                         .iter()

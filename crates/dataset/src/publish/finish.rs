@@ -13,7 +13,7 @@ use registry::{Action, BlobSum, Scope, Version, VersionInfo};
 use super::{Publisher, PublisherOptions, execute, run_hook};
 use crate::chain::{Source, sha256};
 use crate::names::{blob_key, candidate_of, candidate_prefix, is_part};
-use crate::{Error, Result, Step};
+use crate::{Result, Step};
 
 /// What it takes to finish a version: all of a publisher but its write state, which has work of its own meanwhile.
 pub(super) struct Finishing<'a> {
@@ -30,20 +30,24 @@ impl Finishing<'_> {
             info.blobs.iter().partition(|blob| is_part(&blob.name));
         for blobs in [&parts, &main] {
             // Side by side, since each waits for the store.
+            let promote = |blob| {
+                promote_blob(self.source, info, blob, contents)?;
+                self.hook(Step::BlobPromoted)
+            };
+            let Some((last, others)) = blobs.split_last() else {
+                continue;
+            };
             let promoted: Vec<Result<()>> = thread::scope(|scope| {
-                let promote = |blob| {
-                    move || {
-                        promote_blob(self.source, info, blob, contents)?;
-                        self.hook(Step::BlobPromoted)
-                    }
-                };
-                let threads: Vec<_> = blobs
+                let promote = &promote;
+                let threads: Vec<_> = others
                     .iter()
-                    .map(|blob| scope.spawn(promote(blob)))
+                    .map(|blob| scope.spawn(move || promote(blob)))
                     .collect();
+                let last = promote(last);
                 let joined = threads.into_iter().map(|thread| thread.join());
                 joined
                     .map(|promoted| promoted.unwrap_or_else(|panic| resume_unwind(panic)))
+                    .chain([last])
                     .collect()
             });
             promoted.into_iter().collect::<Result<()>>()?;
@@ -79,14 +83,15 @@ impl Finishing<'_> {
         self.hook(Step::Projected)
     }
 
-    /// Gives the blobs of a version that was just accepted their names, and makes it the latest.
+    /// Gives the blobs of a version that was just accepted their names, makes it the latest, and removes the candidate, which is
+    /// not needed any more then.
     pub(super) fn finish(
         &self,
         version: Version,
         contents: &[(String, Vec<u8>)],
         metadata: BTreeMap<String, String>,
         now_ms: i64,
-    ) -> Result<VersionInfo> {
+    ) -> Result<()> {
         self.hook(Step::Accepted)?;
         let info = self.source.version(version)?;
         let (projection, promoted) = thread::scope(|scope| {
@@ -97,10 +102,15 @@ impl Finishing<'_> {
         promoted?;
         let projection = projection.unwrap_or_else(|panic| resume_unwind(panic));
         self.announce(&info, metadata, now_ms)?;
-        // Subscribers of the registry need no projection, so whatever is wrong with it does not keep the version from them.
-        self.source.project_after_command(projection?)?;
-        self.hook(Step::Projected)?;
-        Ok(info)
+        thread::scope(|scope| {
+            let prefix = candidate_prefix(&self.source.dataset, version, self.epoch);
+            let names = info.blobs.iter().map(|blob| blob.name.as_str());
+            scope.spawn(move || clean_candidate(self.source, &prefix, names));
+            // Subscribers of the registry need no projection, so whatever is wrong with it does not keep the version from them.
+            self.source.project_after_command(projection?)?;
+            self.hook(Step::Projected)
+        })?;
+        self.hook(Step::Cleaned)
     }
 
     pub(super) fn hook(&self, step: Step) -> Result<()> {
@@ -144,28 +154,31 @@ impl Publisher {
         let busy = self.snapshots.busy_prefix();
         for key in keys {
             if busy.as_ref().is_none_or(|busy| !key.starts_with(busy)) {
-                self.delete(&key)?;
+                delete(&self.source, &key)?;
             }
         }
         Ok(())
     }
+}
 
-    /// Removes the candidate's blobs of a version that was promoted, or rolled back.
-    pub(super) fn clean_candidate<'a>(&self, prefix: &str, names: impl Iterator<Item = &'a str>) {
-        for name in names {
-            if let Err(error) = self.delete(&format!("{prefix}{name}")) {
-                tracing::warn!(dataset = %self.source.dataset, error = %error, "remove a candidate");
-            }
+/// Removes the candidate's blobs of a version that was promoted, or rolled back.
+pub(super) fn clean_candidate<'a>(
+    source: &Source,
+    prefix: &str,
+    names: impl Iterator<Item = &'a str>,
+) {
+    for name in names {
+        if let Err(error) = delete(source, &format!("{prefix}{name}")) {
+            tracing::warn!(dataset = %source.dataset, error = %error, "remove a candidate");
         }
     }
+}
 
-    fn delete(&self, key: &str) -> Result<(), Error> {
-        self.source
-            .store
-            .delete(key)
-            .map(drop)
-            .map_err(|source| self.source.store_failed(source))
-    }
+fn delete(source: &Source, key: &str) -> Result<()> {
+    let deleted = source.store.delete(key);
+    deleted
+        .map(drop)
+        .map_err(|error| source.store_failed(error))
 }
 
 /// Gives a blob its public name.
