@@ -20,6 +20,7 @@ mod error;
 pub mod evaluate;
 mod names;
 mod ownership;
+mod priority;
 mod publish;
 mod step;
 mod subscribe;
@@ -33,6 +34,7 @@ pub use names::{
     versions_in_snapshot_names,
 };
 pub use ownership::{RENEW_EVERY, SILENCE, Standby, Turn};
+pub use priority::lower_priority;
 pub use publish::{
     Candidate, Cycle, CycleKind, CycleOutcome, Guard, Phases, Populated, Publisher,
     PublisherOptions, Snapshots, Veto,

@@ -144,6 +144,82 @@ fn many_records_come_in_several_cycles_but_the_first_state_whole() {
     );
 }
 
+/// A producer with a first state of ten items, of whose next 25 a cycle of ten is published: the ten after that are fetched
+/// ahead.
+#[expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking")]
+fn fetching_ahead(world: &mut World) -> ingest::IncrementalProducer {
+    world.create_topics();
+    world.send(Channel::Changes, &records_of(world, 0..10));
+    let mut options = world.options(None);
+    options.records_per_cycle = 10;
+    let mut producer = ingest::IncrementalProducer::open(
+        world.spec.clone(),
+        world.components(),
+        options,
+        world.now_ms,
+    )
+    .unwrap();
+    world.cycle(&mut producer).unwrap();
+    world.send(Channel::Changes, &records_of(world, 10..35));
+    world.cycle(&mut producer).unwrap();
+    assert_eq!(producer.progress().last_records.read, 10);
+    assert_eq!(producer.progress().behind, 15);
+    producer
+}
+
+fn read_so_far(producer: &ingest::IncrementalProducer) -> i64 {
+    producer.progress().position[0].1.iter().sum()
+}
+
+#[test]
+fn what_is_fetched_ahead_belongs_to_the_next_cycle() {
+    let mut world = World::new();
+    let mut producer = fetching_ahead(&mut world);
+    assert_eq!(read_so_far(&producer), 20);
+    // Nothing that is published knows of it: the next producer reads it itself.
+    drop(producer);
+    producer = world.open(None).unwrap();
+    world.cycle(&mut producer).unwrap();
+    assert_eq!(producer.progress().last_records.read, 15);
+    let items = world.load().unwrap();
+    assert_eq!(items.type_state("Item").unwrap().count(), 35);
+
+    let mut world = World::new();
+    let mut producer = fetching_ahead(&mut world);
+    // Newer records wait for their turn.
+    world.send(Channel::Changes, &records_of(&world, 35..40));
+    for (read, behind) in [(10, 10), (10, 0), (0, 0)] {
+        world.cycle(&mut producer).unwrap();
+        let progress = producer.progress();
+        assert_eq!(
+            (progress.last_records.read, progress.behind),
+            (read, behind)
+        );
+        assert_eq!(read_so_far(&producer), 40 - behind as i64);
+    }
+    let items = world.load().unwrap();
+    assert_eq!(items.type_state("Item").unwrap().count(), 40);
+}
+
+#[test]
+fn what_is_fetched_ahead_of_a_recreated_topic_is_not_published() {
+    let mut world = World::new();
+    let mut producer = fetching_ahead(&mut world);
+    let version = producer.progress().version;
+    world.log().delete_topic("items").unwrap();
+    world
+        .log()
+        .create_topic(&TopicSpec::compacted("items", 3))
+        .unwrap();
+    let error = world.cycle(&mut producer).unwrap_err();
+    assert!(matches!(error, Error::TopicRecreated { .. }), "{error}");
+    assert_eq!(producer.progress().version, version);
+    assert_eq!(
+        world.load().unwrap().type_state("Item").unwrap().count(),
+        20
+    );
+}
+
 fn records_of(world: &World, ids: std::ops::Range<i64>) -> Vec<NewRecord> {
     ids.map(|i| item(world, i, "en", 1, 1)).collect()
 }

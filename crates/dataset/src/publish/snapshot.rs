@@ -16,12 +16,8 @@ use registry::Version;
 use super::{PublisherOptions, Snapshots};
 use crate::chain::{Blobs, Source};
 use crate::names::{blob_key, candidate_prefix, snapshot_name};
+use crate::priority::lower_priority;
 use crate::{Abort, Error, Result, Step, StepHook};
-
-/// What is added to the nice value of a thread that writes snapshots: where the cores are wanted, it has a tenth of a cycle's
-/// share.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
 
 pub(super) struct Snapshotter {
     job: Job,
@@ -166,21 +162,6 @@ impl Snapshotter {
 impl Drop for Snapshotter {
     fn drop(&mut self) {
         self.wait();
-    }
-}
-
-/// Lets cycles have the cores first.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{getpriority_process, setpriority_process};
-        // To Linux a thread's own number stands for the thread alone.
-        let thread = Some(rustix::thread::gettid());
-        let lowered = getpriority_process(thread)
-            .and_then(|nice| setpriority_process(thread, nice.saturating_add(NICE)));
-        if let Err(error) = lowered {
-            tracing::debug!(%error, "lower the priority of the thread that writes snapshots");
-        }
     }
 }
 

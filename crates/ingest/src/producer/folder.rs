@@ -158,6 +158,9 @@ impl Folder {
         self.tell_of_the_dead();
         let is_marked = folded?;
         self.flush_dead()?;
+        if is_marked {
+            self.fetch_ahead(records_max);
+        }
         Ok(is_marked)
     }
 

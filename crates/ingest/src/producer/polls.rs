@@ -122,6 +122,14 @@ impl Folder {
         Ok(())
     }
 
+    /// Where the cycle leaves records for the next one, lets the first of them be fetched while it publishes.
+    pub(super) fn fetch_ahead(&mut self, records_max: u64) {
+        if let Some(reader) = self.readers.iter_mut().find(|reader| reader.behind() > 0) {
+            let records = records_max.min(POLL_RECORDS);
+            reader.fetch_ahead(usize::try_from(records).unwrap_or(usize::MAX).max(1));
+        }
+    }
+
     /// Folds a batch while the next one is polled.
     fn fold_and_poll(
         &mut self,

@@ -4,17 +4,69 @@ use crate::error::{Error, Result};
 use crate::fold::Channel;
 use crate::position::TopicPosition;
 use crate::spec::{DatasetSpec, SourceVersions};
-use changelog::{Batch, ChangeLog, Consumer, PollLimit, Refusal, TopicInfo};
+use changelog::{Batch, ChangeLog, Consumer, PollLimit, Position, Refusal, TopicInfo};
+use dataset::lower_priority;
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 pub(super) struct ChannelReader {
     pub(super) channel: Channel,
-    consumer: Box<dyn Consumer>,
+    topic: TopicInfo,
+    feed: Feed,
+    /// The buffer of the last batch that was fetched ahead.
+    spare: Batch,
+    /// After what the polls have returned.
+    positions: Vec<Position>,
     /// Read up to here before the cycle ends.
     until: Vec<i64>,
+}
+
+/// Where the next poll takes records from.
+enum Feed {
+    Log(Box<dyn Consumer>),
+    /// From a poll of the log that is under way.
+    Ahead(Ahead),
+    /// A poll panicked.
+    Lost,
+}
+
+/// A poll by a thread of its own, for which the cores are free where the cycle waits. Once this is dropped nothing uses the log
+/// any more.
+struct Ahead(Option<JoinHandle<Polled>>);
+
+struct Polled {
+    consumer: Box<dyn Consumer>,
+    batch: Batch,
+    outcome: changelog::Result<usize>,
+}
+
+impl Ahead {
+    fn start(mut consumer: Box<dyn Consumer>, mut batch: Batch, limit: PollLimit) -> Self {
+        let poll = move || {
+            lower_priority();
+            let outcome = consumer.poll(&mut batch, limit, PATIENCE);
+            Polled {
+                consumer,
+                batch,
+                outcome,
+            }
+        };
+        Self(Some(thread::spawn(poll)))
+    }
+
+    fn wait(mut self) -> Option<Polled> {
+        let joined = self.0.take().map(JoinHandle::join);
+        joined.map(|polled| polled.unwrap_or_else(|panic| resume_unwind(panic)))
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        // What was polled is not wanted any more.
+        let _ = self.0.take().map(JoinHandle::join);
+    }
 }
 
 /// Where to begin.
@@ -75,40 +127,43 @@ impl ChannelReader {
         let consumer = log.consumer(&topic, &position.as_start())?;
         Ok(Self {
             channel,
-            consumer,
+            topic: consumer.topic().clone(),
+            positions: consumer.positions().to_vec(),
+            feed: Feed::Log(consumer),
+            spare: Batch::new(),
             until: Vec::new(),
         })
     }
 
     pub(super) fn position(&self) -> TopicPosition {
-        let next = self
-            .consumer
-            .positions()
-            .iter()
-            .map(|position| position.offset)
-            .collect();
+        let next = self.positions.iter().map(|position| position.offset);
         TopicPosition {
-            id: self.consumer.topic().id,
-            next,
+            id: self.topic.id,
+            next: next.collect(),
         }
     }
 
     /// How long the topic's deletes can be read, in milliseconds.
     pub(super) fn retention_ms(&self) -> i64 {
-        self.consumer.topic().delete_retention_ms
+        self.topic.delete_retention_ms
     }
 
     /// Offsets between the position and the mark.
     pub(super) fn behind(&self) -> u64 {
-        let left = |(next, until): (&changelog::Position, &i64)| {
-            u64::try_from(until - next.offset).unwrap_or(0)
+        let left =
+            |(next, until): (&Position, &i64)| u64::try_from(until - next.offset).unwrap_or(0);
+        self.positions.iter().zip(&self.until).map(left).sum()
+    }
+
+    /// Begins to fetch what the next poll returns, which are `records` at most, whatever that poll asks for.
+    pub(super) fn fetch_ahead(&mut self, records: usize) {
+        self.feed = match std::mem::replace(&mut self.feed, Feed::Lost) {
+            Feed::Log(consumer) => {
+                let batch = std::mem::take(&mut self.spare);
+                Feed::Ahead(Ahead::start(consumer, batch, limit_of(records)))
+            }
+            under_way => under_way,
         };
-        self.consumer
-            .positions()
-            .iter()
-            .zip(&self.until)
-            .map(left)
-            .sum()
     }
 
     /// Polls for records that are known to be there.
@@ -122,11 +177,31 @@ impl ChannelReader {
     }
 
     fn poll_for(&mut self, batch: &mut Batch, records: usize, patience: Duration) -> Result<usize> {
-        let limit = PollLimit {
-            records,
-            ..PollLimit::default()
+        let lost = || Error::from(changelog::Error::Closed);
+        let (consumer, outcome) = match std::mem::replace(&mut self.feed, Feed::Lost) {
+            Feed::Log(mut consumer) => {
+                let outcome = consumer.poll(batch, limit_of(records), patience);
+                (consumer, outcome)
+            }
+            Feed::Ahead(ahead) => {
+                let polled = ahead.wait().ok_or_else(lost)?;
+                self.spare = std::mem::replace(batch, polled.batch);
+                (polled.consumer, polled.outcome)
+            }
+            Feed::Lost => return Err(lost()),
         };
-        Ok(self.consumer.poll(batch, limit, patience)?)
+        if outcome.is_ok() {
+            self.positions.copy_from_slice(consumer.positions());
+        }
+        self.feed = Feed::Log(consumer);
+        Ok(outcome?)
+    }
+}
+
+fn limit_of(records: usize) -> PollLimit {
+    PollLimit {
+        records,
+        ..PollLimit::default()
     }
 }
 
@@ -140,10 +215,7 @@ pub(super) fn mark_ends<T>(
     log: &dyn ChangeLog,
     meanwhile: impl FnOnce(&mut [ChannelReader]) -> T,
 ) -> (Result<bool>, T) {
-    let topics: Vec<TopicInfo> = readers
-        .iter()
-        .map(|reader| reader.consumer.topic().clone())
-        .collect();
+    let topics: Vec<TopicInfo> = readers.iter().map(|reader| reader.topic.clone()).collect();
     let known: Vec<&TopicInfo> = topics.iter().collect();
     let (ends, done) = thread::scope(|scope| {
         let asking = scope.spawn(|| log.ends(&known));
