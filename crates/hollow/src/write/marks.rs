@@ -1,4 +1,4 @@
-//! What an incremental cycle says about records, by ordinal.
+//! What is said about records by ordinal.
 
 use crate::Ordinal;
 
@@ -45,6 +45,34 @@ impl Marks {
     }
 }
 
+/// A bit for each ordinal.
+#[derive(Debug, Default)]
+pub(super) struct OrdinalSet(Vec<u64>);
+
+impl OrdinalSet {
+    #[inline]
+    pub(super) fn contains(&self, ordinal: Ordinal) -> bool {
+        let word = self.0.get(ordinal as usize / 64);
+        word.is_some_and(|word| word >> (ordinal % 64) & 1 != 0)
+    }
+
+    #[inline]
+    pub(super) fn insert(&mut self, ordinal: Ordinal) {
+        let at = ordinal as usize / 64;
+        if at >= self.0.len() {
+            self.0.resize(at + 1, 0);
+        }
+        self.0[at] |= 1 << (ordinal % 64);
+    }
+
+    #[inline]
+    pub(super) fn remove(&mut self, ordinal: Ordinal) {
+        if let Some(word) = self.0.get_mut(ordinal as usize / 64) {
+            *word &= !(1 << (ordinal % 64));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +90,14 @@ mod tests {
         );
         marks.clear();
         assert!((0..1000).all(|ordinal| marks.get(ordinal).is_none()));
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in_and_not_taken_out() {
+        let mut set = OrdinalSet::default();
+        [3, 64, 200].into_iter().for_each(|it| set.insert(it));
+        set.remove(64);
+        set.remove(900);
+        assert!((0..1000).filter(|&it| set.contains(it)).eq([3, 200]));
     }
 }

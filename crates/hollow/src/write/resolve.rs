@@ -69,7 +69,7 @@ impl WriteState {
                     }
                 }
             }
-            writer.read_removed();
+            writer.read_removed(true);
         });
         if let Some(references) = &mut self.references {
             references.add_new(&self.types);
@@ -81,64 +81,54 @@ impl WriteState {
     /// nothing refers to any more. Records refer only to older ones, so both walks end.
     fn resolve_incremental(&mut self) -> Result<()> {
         self.mark_live()?;
-        let mut work = Vec::new();
-        for at in 0..self.types.len() {
-            for index in 0..self.types[at].cycle.deleted.len() {
-                work.push((at, self.types[at].cycle.deleted[index]));
-                self.remove_unreferenced(&mut work);
-            }
-        }
+        self.remove_unreferenced();
         let parallel = self.is_large();
-        parallel::for_each(&mut self.types, parallel, |writer| {
-            writer.read_removed();
-            list_added(writer);
-        });
+        parallel::for_each(&mut self.types, parallel, list_added);
         Ok(())
     }
 
-    /// Finds the new records that upserted ones lead to, and counts the references of all of them.
+    /// Finds the new records that upserted ones lead to, and counts the references of all of them. Type by type, so that
+    /// memory is gone through in order.
     fn mark_live(&mut self) -> Result<()> {
-        let mut live: Vec<Vec<bool>> = Vec::with_capacity(self.types.len());
-        let mut work = Vec::new();
-        for (at, writer) in self.types.iter().enumerate() {
-            let cycle = &writer.cycle;
-            let is_pinned =
-                |index| cycle.marks.get(cycle.staged.ordinal(index)) == Some(Mark::Pinned);
-            let pinned: Vec<bool> = (0..cycle.staged.len()).map(is_pinned).collect();
-            let indexes = (0..pinned.len()).filter(|&index| pinned[index]);
-            if writer.links.any() {
-                work.extend(indexes.map(|index| (at, index)));
-            }
-            live.push(pinned);
-        }
+        let pinned = |writer: &TypeWriter| {
+            let TypeCycle { staged, marks, .. } = &writer.cycle;
+            let is_pinned = |index| marks.get(staged.ordinal(index)) == Some(Mark::Pinned);
+            (0..staged.len()).map(is_pinned).collect()
+        };
+        let mut live: Vec<Vec<bool>> = self.types.iter().map(pinned).collect();
+        let indexes = |live: &Vec<bool>| (0..live.len()).filter(|&index| live[index]).collect();
+        let mut found: Vec<Vec<usize>> = live.iter().map(indexes).collect();
         let Some(mut references) = self.references.take() else {
             return Ok(());
         };
         let is_checking = self.options.check_references;
         let mut dangling = None;
-        while let Some((at, index)) = work.pop() {
+        while let Some(at) = first_with_any(&self.referring_first, &found) {
             let writer = &self.types[at];
-            let record = writer.cycle.staged.record(index);
-            writer.links.for_each(record, |target, child| {
-                let child_type = &self.types[target];
-                let staged = &child_type.cycle.staged;
-                match staged.index_of(child) {
-                    Some(child_index) if !live[target][child_index] => {
-                        live[target][child_index] = true;
-                        work.push((target, child_index));
+            for index in std::mem::take(&mut found[at]) {
+                let record = writer.cycle.staged.record(index);
+                writer.links.for_each(record, |target, child| {
+                    let child_type = &self.types[target];
+                    if !child_type.is_committed(child) {
+                        match child_type.cycle.staged.index_of(child) {
+                            Some(child_index) if !live[target][child_index] => {
+                                live[target][child_index] = true;
+                                found[target].push(child_index);
+                            }
+                            None if is_checking => {
+                                dangling = Some((at, target, child));
+                                return;
+                            }
+                            _ => {}
+                        }
                     }
-                    None if is_checking && !child_type.is_committed(child) => {
-                        dangling = Some((at, target, child));
-                        return;
-                    }
-                    _ => {}
+                    references.add_one(target, child);
+                });
+                if let Some((from, to, child)) = dangling {
+                    // A mistake of the caller's, and rare: what is counted so far is not worth a note.
+                    self.references = Some(References::of(&self.types));
+                    return Err(self.dangling(from, to, child).into());
                 }
-                references.add_one(target, child);
-            });
-            if let Some((from, to, child)) = dangling {
-                // A mistake of the caller's, and rare: what is counted so far is not worth a note.
-                self.references = Some(References::of(&self.types));
-                return Err(self.dangling(from, to, child).into());
             }
         }
         for (writer, live) in self.types.iter_mut().zip(live) {
@@ -149,35 +139,42 @@ impl WriteState {
         Ok(())
     }
 
-    /// Lists the committed records in `work` to which nothing refers and which were not upserted as removed, then their children
-    /// of which the same is true.
-    fn remove_unreferenced(&mut self, work: &mut Vec<(usize, Ordinal)>) {
-        let Some(references) = &mut self.references else {
+    /// Removes the deleted records to which nothing refers and which were not upserted, then their children of which the same
+    /// is true. Type by type, so that all of a type are read at once, by several threads and in their order.
+    fn remove_unreferenced(&mut self) {
+        let Some(mut references) = self.references.take() else {
             return;
         };
-        let mut elements = Vec::new();
-        while let Some((at, ordinal)) = work.pop() {
-            let TypeWriter {
-                cycle,
-                state: Some(state),
-                links,
-                ..
-            } = &mut self.types[at]
-            else {
-                continue;
-            };
-            let is_kept = matches!(cycle.marks.get(ordinal), Some(Mark::Pinned | Mark::Removed));
-            if is_kept || references.count(at, ordinal) > 0 || !state.is_populated(ordinal) {
+        let deleted = |writer: &TypeWriter| writer.cycle.deleted.clone();
+        let mut left: Vec<Vec<Ordinal>> = self.types.iter().map(deleted).collect();
+        while let Some(at) = first_with_any(&self.referring_first, &left) {
+            let writer = &mut self.types[at];
+            let read = writer.cycle.removed.len();
+            for ordinal in std::mem::take(&mut left[at]) {
+                let mark = writer.cycle.marks.get(ordinal);
+                let is_kept = matches!(mark, Some(Mark::Pinned | Mark::Removed));
+                if is_kept || references.count(at, ordinal) > 0 || !writer.is_committed(ordinal) {
+                    continue;
+                }
+                writer.cycle.marks.insert(ordinal, Mark::Removed);
+                writer.cycle.removed.ordinals.push(ordinal);
+            }
+            let parallel = self.is_large();
+            let writer = &mut self.types[at];
+            writer.read_removed(parallel);
+            if !writer.links.any() {
                 continue;
             }
-            cycle.marks.insert(ordinal, Mark::Removed);
-            cycle.removed.ordinals.push(ordinal);
-            links.for_each_of(state, ordinal, &mut elements, |target, child| {
-                if references.drop_one(target, child) == 0 {
-                    work.push((target, child));
-                }
-            });
+            for (_, record) in writer.cycle.removed.iter().skip(read) {
+                writer.links.for_each(record, |target, child| {
+                    if references.drop_one(target, child) == 0 {
+                        left[target].push(child);
+                    }
+                });
+            }
         }
+        self.types.iter_mut().for_each(TypeWriter::order_removed);
+        self.references = Some(references);
     }
 
     /// Every reference of a new record must lead to a record of the sealed state; where references are counted, no
@@ -269,6 +266,11 @@ impl WriteState {
         })
         .map(drop)
     }
+}
+
+/// The first type of an order that has any of what is listed by type.
+fn first_with_any<T>(order: &[usize], listed: &[Vec<T>]) -> Option<usize> {
+    order.iter().copied().find(|&at| !listed[at].is_empty())
 }
 
 fn list_added(writer: &mut TypeWriter) {

@@ -116,6 +116,7 @@ impl TypeWriter {
             sum.add(sums.record(ordinal, &record));
         }
         self.shard_count = Some(state.num_shards());
+        state.ordinals().for_each(|it| self.committed.insert(it));
         self.state = Some(state.clone());
         sum
     }

@@ -2,7 +2,6 @@
 
 use rayon::prelude::*;
 
-use super::parallel::is_worthwhile;
 use crate::Ordinal;
 
 /// New records of a type and where each of them is. Clearing costs by the number of records, so that a small cycle in a
@@ -93,11 +92,11 @@ impl Staged {
     }
 }
 
-/// Records with their ordinals in one run of bytes: what a cycle removes. First the ordinals are listed, in any order; then
-/// the records are [filled in](Self::fill).
+/// Records with their ordinals in one run of bytes: what a cycle removes. First some ordinals are listed, in any order; then
+/// their records are [filled in](Self::fill); then others may follow.
 #[derive(Debug, Default)]
 pub(crate) struct OrdinalRecords {
-    /// Ascending once the records are there.
+    /// Ascending once all records are [in order](Self::order).
     pub(crate) ordinals: Vec<Ordinal>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -107,17 +106,19 @@ pub(crate) struct OrdinalRecords {
 const CHUNK: usize = 512;
 
 impl OrdinalRecords {
-    /// Brings the ordinals into order and appends the record of each by `write`.
-    pub(crate) fn fill(&mut self, write: impl Fn(Ordinal, &mut Vec<u8>) + Sync) {
-        self.ordinals.sort_unstable();
-        if !is_worthwhile(self.len()) {
-            for &ordinal in &self.ordinals {
+    /// Brings the ordinals that have no records yet into order and appends the record of each by `write`; by several threads,
+    /// if the cycle is large enough for them.
+    pub(crate) fn fill(&mut self, parallel: bool, write: impl Fn(Ordinal, &mut Vec<u8>) + Sync) {
+        let new = &mut self.ordinals[self.ends.len()..];
+        new.sort_unstable();
+        if !parallel || new.len() <= CHUNK {
+            for &ordinal in &*new {
                 write(ordinal, &mut self.bytes);
                 self.ends.push(self.bytes.len());
             }
             return;
         }
-        let chunks = self.ordinals.par_chunks(CHUNK).map(|ordinals| {
+        let chunks = new.par_chunks(CHUNK).map(|ordinals| {
             let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(ordinals.len()));
             for &ordinal in ordinals {
                 write(ordinal, &mut bytes);
@@ -130,6 +131,15 @@ impl OrdinalRecords {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(&bytes);
             self.ends.extend(ends.into_iter().map(|end| start + end));
+        }
+    }
+
+    /// Brings all into order, where they came in more than one go.
+    pub(crate) fn order(&mut self, write: impl Fn(Ordinal, &mut Vec<u8>) + Sync) {
+        if !self.ordinals.is_sorted() {
+            self.bytes.clear();
+            self.ends.clear();
+            self.fill(false, write);
         }
     }
 
@@ -183,10 +193,15 @@ mod tests {
     #[test]
     fn removed_records_are_read_in_order_by_one_thread_and_by_many() {
         let record = |ordinal: Ordinal| ordinal.to_string().repeat(ordinal as usize % 3);
-        for most in [10, 20_000] {
+        let write = |ordinal: Ordinal, out: &mut Vec<u8>| out.extend(record(ordinal).into_bytes());
+        for (most, first) in [(10, 10), (20_000, 20_000), (20_000, 30)] {
             let mut removed = OrdinalRecords::default();
-            removed.ordinals.extend((0..most).rev().step_by(2));
-            removed.fill(|ordinal, out| out.extend_from_slice(record(ordinal).as_bytes()));
+            let mut listed = (0..most).rev().step_by(2);
+            removed.ordinals.extend(listed.by_ref().take(first));
+            removed.fill(true, write);
+            removed.ordinals.extend(listed);
+            removed.fill(true, write);
+            removed.order(write);
             let expected = (0..most).filter(|ordinal| ordinal % 2 == 1);
             assert!(removed.iter().map(|(ordinal, _)| ordinal).eq(expected));
             let is_right = |(ordinal, found): (Ordinal, &[u8])| found == record(ordinal).as_bytes();

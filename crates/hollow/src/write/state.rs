@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use super::WriteError;
 use super::compare::Scratch;
 use super::links::{Links, Path};
+use super::marks::OrdinalSet;
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
 use super::references::References;
@@ -19,7 +20,7 @@ use super::table::OrdinalTable;
 use super::types::{TypeCycle, TypeWriter};
 use crate::Result;
 use crate::read::ReadState;
-use crate::schema::Schema;
+use crate::schema::{Schema, dependency_order};
 use crate::sums::ChainSum;
 
 /// A type of one write state: its position among the schemas that the state was made with.
@@ -39,6 +40,8 @@ impl TypeId {
 #[derive(Debug)]
 pub struct WriteState {
     pub(super) types: Vec<TypeWriter>,
+    /// Positions of the types, those that refer to others before these, as far as they don't refer to each other in a circle.
+    pub(super) referring_first: Vec<usize>,
     by_name: HashMap<String, TypeId>,
     pub(super) options: WriteOptions,
     /// Names of all optional parts.
@@ -100,7 +103,10 @@ impl WriteState {
             .iter()
             .map(|schema| new_type(&schemas, &by_name, schema, &options))
             .collect::<Result<Vec<_>>>()?;
+        let mut referring_first = dependency_order(&schemas);
+        referring_first.reverse();
         Ok(Self {
+            referring_first,
             parts: options.parts.values().cloned().collect(),
             types,
             by_name,
@@ -332,6 +338,7 @@ fn new_type(
         stats: TypeStats::new(schema),
         shard_count: options.pinned_shards.get(schema.name()).copied(),
         state: None,
+        committed: OrdinalSet::default(),
         cycle: TypeCycle::default(),
         schema: Arc::new(schema.clone()),
     })

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::compare::{self, Scratch};
 use super::layout::{self, MAX_SHARDS, TypeLayout};
 use super::links::{Links, Path};
-use super::marks::{Mark, Marks};
+use super::marks::{Mark, Marks, OrdinalSet};
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
 use super::shared::Shared;
@@ -45,6 +45,9 @@ pub(super) struct TypeWriter {
     pub(super) shard_count: Option<u32>,
     /// The committed records.
     pub(super) state: Option<TypeState>,
+    /// Their ordinals once more: a line of memory says of hundreds whether there is a record, where the state has a page for
+    /// each 64.
+    pub(super) committed: OrdinalSet,
     pub(super) cycle: TypeCycle,
 }
 
@@ -181,9 +184,7 @@ impl TypeWriter {
     }
 
     pub(super) fn is_committed(&self, ordinal: Ordinal) -> bool {
-        self.state
-            .as_ref()
-            .is_some_and(|state| state.is_populated(ordinal))
+        self.committed.contains(ordinal)
     }
 
     /// Marks a committed record as part of a total cycle; several threads may do so.
@@ -215,11 +216,19 @@ impl TypeWriter {
         }
     }
 
-    /// Reads the removed records, whose ordinals are listed.
-    pub(super) fn read_removed(&mut self) {
+    /// Reads the removed records whose ordinals are listed and that were not read yet.
+    pub(super) fn read_removed(&mut self, parallel: bool) {
         if let Some(state) = &self.state {
             let removed = &mut self.cycle.removed;
-            removed.fill(|ordinal, out| state.serialize(ordinal, out));
+            removed.fill(parallel, |ordinal, out| state.serialize(ordinal, out));
+        }
+    }
+
+    /// Brings the removed records into order.
+    pub(super) fn order_removed(&mut self) {
+        if let Some(state) = &self.state {
+            let removed = &mut self.cycle.removed;
+            removed.order(|ordinal, out| state.serialize(ordinal, out));
         }
     }
 
@@ -330,10 +339,14 @@ impl TypeWriter {
             }
         }
         let mut freed = cycle.removed.ordinals.clone();
+        freed.iter().for_each(|&gone| self.committed.remove(gone));
         for index in 0..cycle.staged.len() {
-            if !cycle.live[index] {
+            let ordinal = cycle.staged.ordinal(index);
+            if cycle.live[index] {
+                self.committed.insert(ordinal);
+            } else {
                 self.forget(&cycle, index);
-                freed.push(cycle.staged.ordinal(index));
+                freed.push(ordinal);
             }
         }
         self.shared.forget(&freed);
