@@ -100,6 +100,11 @@ impl<'a> SetView<'a> {
         self.table.has_buckets_of(&other.table)
     }
 
+    /// The bits of all buckets, a word at a time, with how many bits of each count.
+    pub(crate) fn bucket_words(&self) -> impl Iterator<Item = (u64, u32)> + use<'a> {
+        self.table.words()
+    }
+
     /// Calls `each` with the bits of every bucket; all ones are a free one.
     #[inline]
     pub(crate) fn each_stored(&self, each: impl FnMut(u64)) {
@@ -239,12 +244,16 @@ impl<'a> Table<'a> {
         if let (Some(bytes), Some(others)) = (self.bytes(), other.bytes()) {
             return bytes == others;
         }
+        self.words().eq(other.words())
+    }
+
+    /// The bits of all buckets, a word at a time, with how many bits of each count.
+    fn words(self) -> impl Iterator<Item = (u64, u32)> + use<'a> {
         let length = self.count as usize * self.page.layout.element_bits() as usize;
-        (0..length).step_by(64).all(|at| {
+        (0..length).step_by(64).map(move |at| {
             let width = (length - at).min(64) as u32;
-            let word =
-                |table: &Table<'_>| bits::get(table.page.words, table.first_bit() + at, width);
-            word(self) == word(other)
+            let word = bits::get(self.page.words, self.first_bit() + at, width);
+            (word, width)
         })
     }
 

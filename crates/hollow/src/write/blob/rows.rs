@@ -66,10 +66,10 @@ impl<'a> Rows<'a> {
         match self {
             Rows::State(state) => {
                 if let Some(set) = state.set(ordinal) {
-                    shard.push_placed(
-                        set.len() as u32,
-                        set.buckets().map(|(at, element)| (at, (element, 0))),
-                    );
+                    if !shard.push_set(&set) {
+                        let placed = set.buckets().map(|(at, element)| (at, (element, 0)));
+                        shard.push_placed(set.len() as u32, placed);
+                    }
                 } else if let Some(map) = state.map(ordinal) {
                     shard.push_placed(
                         map.len() as u32,
@@ -90,9 +90,7 @@ impl<'a> Rows<'a> {
                     Entries::set(record)
                 };
                 let size = entries.size();
-                scratch
-                    .buckets
-                    .resize(bucket_count(size).unwrap_or(1) as usize, None);
+                let count = bucket_count(size).unwrap_or(1) as usize;
                 scratch.hashes.clear();
                 if let Some(hash_key) = hash_key {
                     for (key, _) in entries.clone() {
@@ -103,11 +101,17 @@ impl<'a> Rows<'a> {
                         .hashes
                         .extend(entries.clone().map(|(key, _)| hash_int(key as i32) as u32));
                 }
-                place(
-                    &mut scratch.buckets,
-                    entries.zip(scratch.hashes.iter().copied()),
-                );
-                shard.push(size, scratch.buckets.iter().copied());
+                let hashes = scratch.hashes.iter().copied();
+                if kind == SchemaKind::Map {
+                    scratch.buckets.resize(count, None);
+                    place(&mut scratch.buckets, None, entries.map(Some).zip(hashes));
+                    shard.push(size, scratch.buckets.iter().copied());
+                } else {
+                    scratch.keys.resize(count, FREE);
+                    let keys = entries.map(|(key, _)| key);
+                    place(&mut scratch.keys, FREE, keys.zip(hashes));
+                    shard.push_keys(size, &scratch.keys);
+                }
             }
         }
         Ok(())
@@ -123,9 +127,15 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// A free bucket of a SET; beyond every ordinal.
+const FREE: Ordinal = Ordinal::MAX;
+
 /// Buffers that are reused from record to record.
 #[derive(Default)]
 pub(super) struct Scratch {
+    /// Of a SET.
+    keys: Vec<Ordinal>,
+    /// Of a MAP.
     buckets: Vec<Bucket>,
     hashes: Vec<u32>,
 }

@@ -8,7 +8,7 @@ use crate::Ordinal;
 use crate::codec::bits::mask;
 use crate::codec::hash::bucket_count;
 use crate::codec::varint::{write_vint, write_vlong};
-use crate::read::{ObjectView, Raw};
+use crate::read::{ObjectView, Raw, SetView};
 use crate::record::{Fields, Stored};
 use crate::schema::FieldType;
 
@@ -133,10 +133,11 @@ impl ListShard {
 
     /// Appends a list.
     pub(super) fn push(&mut self, elements: impl Iterator<Item = Ordinal>) {
-        for element in elements {
-            self.elements.push(u64::from(element), self.element_width);
+        let counted = elements.map(|element| {
             self.end += 1;
-        }
+            u64::from(element)
+        });
+        self.elements.push_all(counted, self.element_width);
         self.push_empty();
     }
 
@@ -209,6 +210,29 @@ impl HashedShard {
         self.push_fixed(size);
     }
 
+    /// Appends a SET of `size` elements with its buckets in order; all ones are a free one.
+    pub(super) fn push_keys(&mut self, size: u32, keys: &[Ordinal]) {
+        let width = self.widths.key;
+        let keys = keys.iter().map(|&key| u64::from(key) & mask(width));
+        self.end += keys.len() as u64;
+        self.buckets.push_all(keys, width);
+        self.push_fixed(size);
+    }
+
+    /// Appends a SET of a state, bucket by bucket as it is there; `false` where buckets are of another width or number here.
+    pub(super) fn push_set(&mut self, set: &SetView<'_>) -> bool {
+        let (size, count) = (set.len() as u32, set.bucket_count());
+        let is_same = set.bucket_bits() == self.widths.key && self.widths.value.is_none();
+        if !is_same || bucket_count(size) != Some(count) {
+            return false;
+        }
+        set.bucket_words()
+            .for_each(|(word, width)| self.buckets.push(word, width));
+        self.end += u64::from(count);
+        self.push_fixed(size);
+        true
+    }
+
     /// Appends a record of `size` elements, of which `placed` gives the filled buckets in order.
     pub(super) fn push_placed(
         &mut self,
@@ -258,19 +282,20 @@ impl HashedShard {
     }
 }
 
-/// Puts elements, ascending, into the buckets that their hashes ask for, and goes on to the next free one (format
+/// Puts elements, ascending, into the buckets that their hashes ask for, and goes on to the next `free` one (format
 /// section 7). `table` is reused and must have a length that is a power of two and above the number of elements.
-pub(super) fn place(
-    table: &mut [Bucket],
-    entries: impl Iterator<Item = ((Ordinal, Ordinal), u32)>,
+pub(super) fn place<B: Copy + PartialEq>(
+    table: &mut [B],
+    free: B,
+    entries: impl Iterator<Item = (B, u32)>,
 ) {
-    table.fill(None);
+    table.fill(free);
     let mask = table.len() - 1;
     for (entry, hash) in entries {
         let mut at = hash as usize & mask;
-        while table[at].is_some() {
+        while table[at] != free {
             at = (at + 1) & mask;
         }
-        table[at] = Some(entry);
+        table[at] = entry;
     }
 }

@@ -41,6 +41,21 @@ impl Words {
         self.filled = rest;
     }
 
+    /// Appends elements of one width, as many as fit into a word at a time.
+    #[inline]
+    pub(super) fn push_all(&mut self, values: impl Iterator<Item = u64>, width: u32) {
+        let (mut word, mut filled) = (0, 0);
+        for value in values {
+            word |= value << filled;
+            filled += width;
+            if filled + width > u64::BITS {
+                self.push(word, filled);
+                (word, filled) = (0, 0);
+            }
+        }
+        self.push(word, filled);
+    }
+
     /// Appends the array with room for `min_bits` bits at least, and its count of words in front.
     pub(super) fn finish(mut self, min_bits: u64, out: &mut Vec<u8>) {
         if self.filled > 0 {
@@ -59,6 +74,20 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn elements_come_in_together_as_one_by_one(width in 0_u32..=64, before in 0_u32..64, elements in proptest::collection::vec(any::<u64>(), 0..50)) {
+            let (mut one_by_one, mut together) = (Words::default(), Words::default());
+            one_by_one.push(0, before);
+            together.push(0, before);
+            let elements = || elements.iter().map(|element| element & mask(width));
+            elements().for_each(|element| one_by_one.push(element, width));
+            together.push_all(elements(), width);
+            let (mut expected, mut found) = (Vec::new(), Vec::new());
+            one_by_one.finish(0, &mut expected);
+            together.finish(0, &mut found);
+            prop_assert_eq!(found, expected);
+        }
+
         #[test]
         fn elements_come_back(elements in proptest::collection::vec((0_u32..=64, any::<u64>()), 0..50), extra in 0_u64..200) {
             let mut words = Words::with_capacity(64);
