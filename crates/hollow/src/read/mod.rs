@@ -29,7 +29,7 @@ pub(crate) use directory::await_counts;
 pub use filter::Filter;
 pub(crate) use object::Raw;
 pub use object::{HollowStr, ObjectView};
-pub(crate) use page::rows;
+pub(crate) use page::{PAGE_ROWS, rows};
 pub use state::{Changes, ReadState};
 pub use type_state::TypeState;
 

@@ -5,6 +5,8 @@
 //! records in the same order cycle after cycle, so the record after ordinal n is most often that with ordinal n + 1. A
 //! guess is right only if the content is equal, so the outcome does not depend on it.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::WriteError;
@@ -140,6 +142,8 @@ impl RecordBatch {
         let mut scratch = Scratch::default();
         let mut recent = [u32::MAX; RECENT];
         let mut recent_short = [(0, 0, NEW); RECENT_SHORT];
+        let mut ahead = Ahead::default();
+        let all = start..start + ordinals.len();
         let mut expected = NEW;
         let mut before = NEW;
         let mut end_before = self.start_of(start);
@@ -178,8 +182,11 @@ impl RecordBatch {
             let found = if expected != NEW && writer.holds(expected, record, &mut scratch) {
                 Some(expected)
             } else {
-                let hash = hash_bytes(record);
-                let found = writer.lookup(hash, record, &mut scratch);
+                let (hash, place) = ahead.of(self, writer, start + at..all.end);
+                let found = match place != NEW && writer.holds(place, record, &mut scratch) {
+                    true => Some(place),
+                    false => writer.lookup(hash, record, &mut scratch),
+                };
                 if found.is_none() {
                     let checked = crate::record::validate(&writer.schema, record);
                     probed.malformed = probed.malformed.take().or(checked.err());
@@ -205,6 +212,55 @@ impl RecordBatch {
             before = ordinal;
         }
         probed
+    }
+}
+
+/// Records whose entries and rows are waited for together.
+const AHEAD: usize = 32;
+
+/// Where some of the next records probably are. How many they are grows while most of them are asked for.
+#[derive(Default)]
+struct Ahead {
+    /// Index of the first.
+    first: usize,
+    /// Hash and probable ordinal of each.
+    found: [(u32, Ordinal); AHEAD],
+    count: usize,
+    asked: usize,
+}
+
+impl Ahead {
+    /// Hash and probable ordinal, or [`NEW`], of the first of these records.
+    #[inline]
+    fn of(
+        &mut self,
+        batch: &RecordBatch,
+        writer: &TypeWriter,
+        records: Range<usize>,
+    ) -> (u32, Ordinal) {
+        if records.start >= self.first + self.count {
+            self.look(batch, writer, records.clone());
+        }
+        self.asked += 1;
+        self.found[records.start - self.first]
+    }
+
+    fn look(&mut self, batch: &RecordBatch, writer: &TypeWriter, records: Range<usize>) {
+        let most = if 2 * self.asked < self.count {
+            1
+        } else {
+            AHEAD
+        };
+        self.first = records.start;
+        self.count = records.len().min(2 * self.count.max(1)).min(most);
+        self.asked = 0;
+        let found = &mut self.found[..self.count];
+        for (found, at) in found.iter_mut().zip(records) {
+            let hash = hash_bytes(batch.record(at));
+            *found = (hash, writer.table.first_under(hash).unwrap_or(NEW));
+        }
+        let touched = found.iter().map(|&(_, place)| writer.touch(place));
+        std::hint::black_box(touched.fold(0, |all, word| all ^ word));
     }
 }
 

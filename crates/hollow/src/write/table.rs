@@ -49,6 +49,12 @@ impl OrdinalTable {
             .map(|entry| entry.ordinal)
     }
 
+    /// An ordinal under `hash`: nearly always the one that is looked for, if there is any.
+    #[inline]
+    pub(crate) fn first_under(&self, hash: u32) -> Option<Ordinal> {
+        self.find(hash, |_| true)
+    }
+
     /// All ordinals under `hash`.
     pub(crate) fn under(&self, hash: u32) -> impl Iterator<Item = Ordinal> {
         self.0

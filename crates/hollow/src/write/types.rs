@@ -16,7 +16,7 @@ use super::stats::TypeStats;
 use super::table::OrdinalTable;
 use super::{WriteError, blob};
 use crate::codec::hash::murmur3;
-use crate::read::TypeState;
+use crate::read::{PAGE_ROWS, TypeState};
 use crate::record::{Reader, validate};
 use crate::schema::Schema;
 use crate::{Ordinal, Result};
@@ -107,6 +107,15 @@ impl TypeWriter {
     ) -> Option<Ordinal> {
         self.table
             .find(hash, |ordinal| self.holds(ordinal, record, scratch))
+    }
+
+    /// Something of what [`holds`](Self::holds) will look at: who asks for several rows before looking at any waits for all of
+    /// them at once.
+    #[inline]
+    pub(super) fn touch(&self, ordinal: Ordinal) -> u64 {
+        let staged = self.cycle.staged.index_of(ordinal).is_some();
+        let page = self.state.as_ref().and_then(|it| it.page_of(ordinal));
+        page.map_or(0, |page| page.first_word(ordinal % PAGE_ROWS)) ^ u64::from(staged)
     }
 
     /// Whether the record of this ordinal, staged or committed, has this content.

@@ -5,6 +5,7 @@
 use rayon::prelude::*;
 
 use super::batch::RecordBatch;
+use super::compare::Scratch;
 use super::links::key_bytes;
 use super::marks::Mark;
 use super::parallel::is_worthwhile;
@@ -16,6 +17,9 @@ use crate::{Ordinal, Result};
 
 /// Records that a thread looks at in one go, at least.
 const CHUNK: usize = 1024;
+
+/// Records whose entries and rows are waited for together.
+const BLOCK: usize = 32;
 
 /// A record that takes the place of a committed one with its key, which nothing else in the cycle speaks of.
 #[derive(Clone, Copy)]
@@ -76,34 +80,66 @@ impl WriteState {
         batch: &RecordBatch,
         committed: &[Option<Ordinal>],
     ) -> Vec<Option<Replacing>> {
+        let mut replacing = vec![None; batch.len()];
+        let look = |(block, replacing): (usize, &mut [Option<Replacing>])| {
+            self.look_at_block(ty, batch, committed, block * BLOCK, replacing);
+        };
+        if is_worthwhile(batch.len()) {
+            let blocks = replacing.par_chunks_mut(BLOCK).enumerate();
+            blocks.with_min_len(CHUNK / BLOCK).for_each(look);
+        } else {
+            replacing.chunks_mut(BLOCK).enumerate().for_each(look);
+        }
+        replacing
+    }
+
+    /// The same of the records from `start` on.
+    fn look_at_block(
+        &self,
+        ty: TypeId,
+        batch: &RecordBatch,
+        committed: &[Option<Ordinal>],
+        start: usize,
+        replacing: &mut [Option<Replacing>],
+    ) {
         let writer = &self.types[ty.at()];
         let paths = writer.key.as_deref().unwrap_or_default();
-        let state = || (Vec::new(), Default::default());
-        let look = |(key, scratch): &mut (Vec<u8>, _), at: usize| {
+        let mut keys = RecordBatch::new();
+        let mut places = [(0, None); BLOCK];
+        let mut key = Vec::new();
+        for (at, place) in (start..start + replacing.len()).zip(&mut places) {
             let record = batch.record(at);
+            key.clear();
             // The walk to the key's fields wants a record that is whole.
-            crate::record::validate(&writer.schema, record).ok()?;
-            key_bytes(&self.types, paths, record, key);
-            let key_hash = hash_bytes(key);
-            let is_only = |&ordinal: &Ordinal| self.is_only(ty, ordinal, key);
-            let hint = committed.get(at).copied().flatten().filter(is_only);
-            let previous = hint.or_else(|| writer.keys.under(key_hash).find(is_only))?;
-            if writer.holds(previous, record, scratch) {
-                return None;
+            if crate::record::validate(&writer.schema, record).is_ok() {
+                key_bytes(&self.types, paths, record, &mut key);
+                let hint = committed.get(at).copied().flatten();
+                let key_hash = hash_bytes(&key);
+                *place = (key_hash, hint.or_else(|| writer.keys.first_under(key_hash)));
             }
-            Some(Replacing {
-                previous,
-                hash: hash_bytes(record),
-                key_hash,
-            })
-        };
-        let records = (0..batch.len()).into_par_iter();
-        let records = records.with_min_len(if is_worthwhile(batch.len()) {
-            CHUNK
-        } else {
-            usize::MAX
-        });
-        records.map_init(state, look).collect()
+            keys.push(&key);
+        }
+        let touched = places
+            .iter()
+            .filter_map(|&(_, place)| Some(writer.touch(place?)));
+        std::hint::black_box(touched.fold(0, |all, word| all ^ word));
+        let mut scratch = Scratch::default();
+        for (at, replacing) in replacing.iter_mut().enumerate() {
+            let ((key_hash, Some(place)), key) = (places[at], keys.record(at)) else {
+                continue;
+            };
+            let record = batch.record(start + at);
+            let is_only = |&ordinal: &Ordinal| self.is_only(ty, ordinal, key);
+            let place = Some(place).filter(is_only);
+            let previous = place.or_else(|| writer.keys.under(key_hash).find(is_only));
+            *replacing = previous
+                .filter(|&previous| !writer.holds(previous, record, &mut scratch))
+                .map(|previous| Replacing {
+                    previous,
+                    hash: hash_bytes(record),
+                    key_hash,
+                });
+        }
     }
 }
 
