@@ -27,6 +27,9 @@ const VARIABLE: u8 = 2;
 const CHILD: u8 = 3;
 const DANGLING: u8 = 4;
 
+/// Types with ordinals below this one are of few things.
+const FEW: Ordinal = 1 << 11;
+
 /// Ordinals that one task hashes.
 const BLOCK: usize = 4096;
 
@@ -218,6 +221,26 @@ impl<'s> ContentHashes<'s> {
                 self.prepare_members(index);
                 let dense = self.all_of(index);
                 self.types[index].dense = Some(Arc::new(dense));
+            }
+        }
+    }
+
+    /// Prepares for hashing some records of each type: sets of few things, such as countries, are hashed much faster where what
+    /// they hold is prepared, which pays if they are as many as these.
+    pub(crate) fn prepare_for(&mut self, records: impl Fn(&str) -> usize) {
+        for index in 0..self.types.len() {
+            let hashed = &self.types[index];
+            let (Schema::Set(_), &[Some(element)]) = (hashed.state.schema(), &hashed.children[..])
+            else {
+                continue;
+            };
+            let below = &self.types[element];
+            let is_leaf = below.children.iter().all(Option::is_none);
+            let last = below.state.last_ordinal().unwrap_or(0);
+            let count = records(hashed.state.name());
+            if is_leaf && last < FEW && count >= last as usize {
+                self.prepare_types([element]);
+                self.prepare_members(index);
             }
         }
     }

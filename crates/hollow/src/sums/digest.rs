@@ -185,6 +185,7 @@ fn sum_with<'c>(
     other: &ReadState,
     ordinals: impl Fn(&str) -> Option<&'c Vec<Ordinal>>,
 ) -> Result<(u128, Met)> {
+    hashes.prepare_for(|name| ordinals(name).map_or(0, Vec::len));
     let mut sum = 0u128;
     for name in keyed_types(state).filter(|name| other.type_state(name).is_some()) {
         let (Some(index), Some(ordinals)) = (hashes.type_index(name), ordinals(name)) else {
