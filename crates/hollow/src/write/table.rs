@@ -7,6 +7,9 @@ use hashbrown::HashTable;
 
 use crate::Ordinal;
 
+/// Entries that are waited for together.
+const TOGETHER: usize = 64;
+
 /// Hash → ordinals. Several ordinals may be stored under one hash, also with equal content.
 #[derive(Debug, Default)]
 pub(crate) struct OrdinalTable(HashTable<Entry>);
@@ -86,6 +89,20 @@ impl OrdinalTable {
         }
     }
 
+    /// [Removes](Self::remove) many entries. Some are looked for before any is removed, so that they are waited for together.
+    pub(crate) fn remove_all(&mut self, mut entries: impl Iterator<Item = (u32, Ordinal)>) {
+        loop {
+            let some: Vec<(u32, Ordinal)> = entries.by_ref().take(TOGETHER).collect();
+            if some.is_empty() {
+                return;
+            }
+            let found = some.iter().filter_map(|&(hash, _)| self.first_under(hash));
+            std::hint::black_box(found.fold(0, |all, found| all ^ found));
+            some.into_iter()
+                .for_each(|(hash, ordinal)| self.remove(hash, ordinal));
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
@@ -104,9 +121,11 @@ mod tests {
         }
         assert_eq!(table.find(7, |ordinal| ordinal == 42), Some(42));
         table.remove(7, 42);
-        table.remove(7, 42);
+        table.remove_all([(7, 42), (8, 1)].into_iter());
         assert_eq!(table.find(7, |ordinal| ordinal == 42), None);
         assert_eq!(table.under(7).count(), 99);
         assert_eq!((table.under(8).count(), table.len()), (0, 99));
+        table.remove_all((0..90).map(|ordinal| (7, ordinal)));
+        assert_eq!(table.len(), 10);
     }
 }

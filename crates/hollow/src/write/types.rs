@@ -10,10 +10,11 @@ use super::links::{Links, Path};
 use super::marks::{Mark, Marks, OrdinalSet};
 use super::options::WriteOptions;
 use super::ordinals::OrdinalAllocator;
+use super::parallel::is_worthwhile;
 use super::shared::Shared;
 use super::staged::{OrdinalRecords, Staged};
 use super::stats::TypeStats;
-use super::table::OrdinalTable;
+use super::table::{OrdinalTable, hash_bytes};
 use super::{WriteError, blob};
 use crate::codec::hash::murmur3;
 use crate::read::{PAGE_ROWS, TypeState};
@@ -339,13 +340,25 @@ impl TypeWriter {
     /// Ends the cycle for good: `state` is what it led to.
     pub(super) fn commit(&mut self, state: TypeState, options: &WriteOptions) {
         let mut cycle = std::mem::take(&mut self.cycle);
-        let is_keyed = self.key.is_some();
-        for (at, (ordinal, record)) in cycle.removed.iter().enumerate() {
-            self.stats.remove(ordinal, record);
-            self.table.remove(super::table::hash_bytes(record), ordinal);
-            if is_keyed {
-                self.keys.remove(cycle.removed_keys[at], ordinal);
-            }
+        let (removed, removed_keys) = (&cycle.removed, &cycle.removed_keys);
+        let (stats, table, keys) = (&mut self.stats, &mut self.table, &mut self.keys);
+        let mut uncount = || {
+            let records = removed.iter();
+            records.for_each(|(ordinal, record)| stats.remove(ordinal, record));
+            keys.remove_all(
+                removed_keys
+                    .iter()
+                    .copied()
+                    .zip(removed.ordinals.iter().copied()),
+            );
+        };
+        let mut forget =
+            || table.remove_all(removed.iter().map(|(it, record)| (hash_bytes(record), it)));
+        if is_worthwhile(removed.len()) {
+            rayon::join(uncount, forget);
+        } else {
+            uncount();
+            forget();
         }
         let mut freed = cycle.removed.ordinals.clone();
         freed.iter().for_each(|&gone| self.committed.remove(gone));
