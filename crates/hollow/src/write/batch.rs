@@ -256,8 +256,10 @@ impl Ahead {
         self.asked = 0;
         let found = &mut self.found[..self.count];
         for (found, at) in found.iter_mut().zip(records) {
-            let hash = hash_bytes(batch.record(at));
-            *found = (hash, writer.table.first_under(hash).unwrap_or(NEW));
+            found.0 = hash_bytes(batch.record(at));
+        }
+        for (hash, place) in &mut *found {
+            *place = writer.table.first_under(*hash).unwrap_or(NEW);
         }
         let touched = found.iter().map(|&(_, place)| writer.touch(place));
         std::hint::black_box(touched.fold(0, |all, word| all ^ word));

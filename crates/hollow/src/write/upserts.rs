@@ -106,6 +106,7 @@ impl WriteState {
         let paths = writer.key.as_deref().unwrap_or_default();
         let mut keys = RecordBatch::new();
         let mut places = [(0, None); BLOCK];
+        let mut is_whole = 0_u32;
         let mut key = Vec::new();
         for (at, place) in (start..start + replacing.len()).zip(&mut places) {
             let record = batch.record(at);
@@ -113,11 +114,15 @@ impl WriteState {
             // The walk to the key's fields wants a record that is whole.
             if crate::record::validate(&writer.schema, record).is_ok() {
                 key_bytes(&self.types, paths, record, &mut key);
-                let hint = committed.get(at).copied().flatten();
-                let key_hash = hash_bytes(&key);
-                *place = (key_hash, hint.or_else(|| writer.keys.first_under(key_hash)));
+                *place = (hash_bytes(&key), committed.get(at).copied().flatten());
+                is_whole |= 1 << (at - start);
             }
             keys.push(&key);
+        }
+        for (at, (key_hash, place)) in places.iter_mut().enumerate() {
+            if place.is_none() && is_whole >> at & 1 != 0 {
+                *place = writer.keys.first_under(*key_hash);
+            }
         }
         let touched = places
             .iter()
