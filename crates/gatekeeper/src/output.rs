@@ -12,6 +12,7 @@
 //! `assets` are the tracks that are live. `nextAt` (ms), `nextLive` and `nextAssets` are null where
 //! the verdict does not change by itself. A set is one record however many groups have it.
 
+mod kept;
 mod known;
 mod verdicts;
 mod writer;

@@ -118,7 +118,7 @@ impl<S: Eq + Hash + Clone> Sets<S> {
             .insert_unique(hasher.hash_one(set), ordinal, hash_of);
     }
 
-    fn at(&self, ordinal: Ordinal) -> Option<&S> {
+    pub(super) fn at(&self, ordinal: Ordinal) -> Option<&S> {
         self.sets.get(ordinal as usize)?.as_ref()
     }
 

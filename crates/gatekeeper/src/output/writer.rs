@@ -11,6 +11,7 @@ use hollow::{KeyValue, Ordinal};
 use liveness::{BlockerSet, CountrySet, Group, Outcome, RULES, TrackName, TrackSet};
 use rayon::prelude::*;
 
+use super::kept::Before;
 use super::known::{Known, References};
 use super::{ASSET, ASSET_SET, BLOCKER, BLOCKER_SET, COUNTRY, COUNTRY_SET, GROUP, LIST, ROOT_TYPE};
 
@@ -99,11 +100,11 @@ impl<'a> Writer<'a> {
     /// Sets the records of videos. The outcomes must stay where they are as long as this writes.
     pub(crate) fn put(&mut self, outcomes: &[&'a (i64, Arc<Outcome>)]) -> hollow::Result<()> {
         for block in outcomes.chunks(BLOCK) {
-            let mut new: Vec<&'a Outcome> = Vec::new();
-            for (_, outcome) in block {
+            let mut new: Vec<(i64, &'a Outcome)> = Vec::new();
+            for (video, outcome) in block {
                 if let Entry::Vacant(entry) = self.lists.entry(address(outcome)) {
                     entry.insert(Ordinal::MAX);
-                    new.push(outcome);
+                    new.push((*video, outcome));
                 }
             }
             self.add_lists(&new)?;
@@ -123,11 +124,13 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Adds the lists of groups of some outcomes, each with what it refers to.
-    fn add_lists(&mut self, outcomes: &[&'a Outcome]) -> hollow::Result<()> {
+    /// Adds the lists of groups of some outcomes, each with what it refers to. Each stands with a video that has it.
+    fn add_lists(&mut self, outcomes: &[(i64, &'a Outcome)]) -> hollow::Result<()> {
         let known = &*self.known;
+        let before = Before::new(self.write, self.types.root, known);
         let chunks = outcomes.par_chunks(TOGETHER);
-        let mut chunks: Vec<Chunk<'_>> = chunks.map(|some| Chunk::new(some, known)).collect();
+        let chunks = chunks.map(|some| Chunk::new(some, before, known));
+        let mut chunks: Vec<Chunk<'_>> = chunks.collect();
         self.add_country_sets(&mut chunks)?;
         self.add_other_sets(&mut chunks)?;
 
@@ -142,17 +145,29 @@ impl<'a> Writer<'a> {
             .add_batch(self.types.group, &records, &mut groups)?;
 
         let mut rest = &groups[..];
-        let (mut list, mut batch) = (ListRecord::new(), RecordBatch::new());
-        for &length in chunks.iter().flat_map(|chunk| &chunk.lengths) {
-            let (own, others) = rest.split_at(length);
+        let with_new = chunks.iter().map(|chunk| {
+            let (own, others) = rest.split_at(chunk.groups.len());
             rest = others;
-            list.reset();
-            own.iter().for_each(|&group| list.push(group));
-            batch.push(list.bytes());
-        }
+            (chunk, own)
+        });
+        let with_new: Vec<(&Chunk<'_>, &[Ordinal])> = with_new.collect();
+        let batch = encoded(
+            &with_new,
+            &ListRecord::new(),
+            |list, (chunk, new), batch| {
+                let mut new = new.iter().copied();
+                let mut groups = chunk.kept.iter().map(|kept| kept.or_else(|| new.next()));
+                for &length in &chunk.lengths {
+                    list.reset();
+                    let own = groups.by_ref().take(length);
+                    own.flatten().for_each(|group| list.push(group));
+                    batch.push(list.bytes());
+                }
+            },
+        );
         let mut lists = Vec::with_capacity(outcomes.len());
         self.write.add_batch(self.types.list, &batch, &mut lists)?;
-        for (outcome, list) in outcomes.iter().zip(lists) {
+        for ((_, outcome), list) in outcomes.iter().zip(lists) {
             self.lists.insert(address(outcome), list);
         }
         Ok(())
@@ -279,8 +294,11 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The groups of some outcomes, one after the other, with what their sets are known as.
+/// The groups of some outcomes, one after the other.
 struct Chunk<'a> {
+    /// Each group's ordinal, if its video had it before.
+    kept: Vec<Option<Ordinal>>,
+    /// The others, with what their sets are known as.
     groups: Vec<(&'a Group, References)>,
     /// How many groups each outcome has.
     lengths: Vec<usize>,
@@ -291,29 +309,41 @@ struct Chunk<'a> {
 }
 
 impl<'a> Chunk<'a> {
-    fn new(outcomes: &[&'a Outcome], known: &Known) -> Self {
-        let lengths = outcomes.iter().map(|outcome| outcome.groups.len());
+    fn new(outcomes: &[(i64, &'a Outcome)], before: Before<'_>, known: &Known) -> Self {
+        let lengths = outcomes.iter().map(|(_, outcome)| outcome.groups.len());
         let lengths: Vec<usize> = lengths.collect();
         let mut chunk = Self {
-            groups: Vec::with_capacity(lengths.iter().sum()),
+            kept: Vec::with_capacity(lengths.iter().sum()),
+            groups: Vec::new(),
             lengths,
             new_countries: Vec::new(),
             incomplete: Vec::new(),
         };
-        for group in outcomes.iter().flat_map(|outcome| &outcome.groups) {
-            let (at, found) = (chunk.groups.len(), known.find(group));
-            if found.countries.is_none() {
-                chunk.new_countries.push((at, group.countries));
+        for &(video, outcome) in outcomes {
+            let mut before = before.groups(video);
+            for group in &outcome.groups {
+                let kept = before.find(group);
+                if kept.is_none() {
+                    chunk.push(group, known);
+                }
+                chunk.kept.push(kept);
             }
-            let is_complete = found.blockers.is_some()
-                && found.assets.is_some()
-                && (group.next.is_none() || found.next_assets.is_some());
-            if !is_complete {
-                chunk.incomplete.push(at);
-            }
-            chunk.groups.push((group, found));
         }
         chunk
+    }
+
+    fn push(&mut self, group: &'a Group, known: &Known) {
+        let (at, found) = (self.groups.len(), known.find(group));
+        if found.countries.is_none() {
+            self.new_countries.push((at, group.countries));
+        }
+        let is_complete = found.blockers.is_some()
+            && found.assets.is_some()
+            && (group.next.is_none() || found.next_assets.is_some());
+        if !is_complete {
+            self.incomplete.push(at);
+        }
+        self.groups.push((group, found));
     }
 }
 
