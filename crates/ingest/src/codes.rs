@@ -32,14 +32,23 @@ impl Code {
     #[inline]
     pub(crate) fn contains_bytes(self, text: &[u8]) -> bool {
         match (self, text) {
-            (Self::Country, &[a, b]) => COUNTRY_PAIRS.contains(a, b, b'A'),
+            (_, &[a, b]) => self.contains_pair(u16::from_le_bytes([a, b])),
             (Self::Country, _) => false,
-            (Self::Language, &[a, b]) => LANGUAGE_PAIRS.contains(a, b, b'a'),
             (Self::Language, [a, b, c]) => {
                 [a, b, c].iter().all(|letter| letter.is_ascii_lowercase())
             }
             (Self::Language, _) => std::str::from_utf8(text).is_ok_and(is_tag),
         }
+    }
+
+    /// Whether these two bytes, the first one lowest, are such a code.
+    #[inline]
+    pub(crate) fn contains_pair(self, pair: u16) -> bool {
+        let pairs = match self {
+            Self::Country => &COUNTRY_PAIRS,
+            Self::Language => &LANGUAGE_PAIRS,
+        };
+        pairs.contains(pair)
     }
 }
 
@@ -61,35 +70,39 @@ const LANGUAGES: &str = "\
     ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss \
     st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu";
 
-/// One bit per pair of letters, so that a look-up is one load.
-struct Pairs([u32; 26]);
+/// One bit per pair of letters of one case, by their lowest five bits, so that a look-up is one load.
+struct Pairs {
+    bits: [u32; 32],
+    /// The other bits of both letters.
+    case: u16,
+}
+
+const CASE: u16 = 0xe0e0;
 
 impl Pairs {
-    const fn of(list: &str, first_letter: u8) -> Self {
-        let (bytes, mut bits, mut at) = (list.as_bytes(), [0; 26], 0);
+    const fn of(list: &str) -> Self {
+        let (bytes, mut bits, mut at) = (list.as_bytes(), [0; 32], 0);
         while at + 1 < bytes.len() {
             if bytes[at] == b' ' {
                 at += 1;
                 continue;
             }
-            bits[(bytes[at] - first_letter) as usize] |= 1 << (bytes[at + 1] - first_letter);
+            bits[(bytes[at] & 31) as usize] |= 1 << (bytes[at + 1] & 31);
             at += 2;
         }
-        Self(bits)
+        let case = u16::from_le_bytes([bytes[0], bytes[1]]) & CASE;
+        Self { bits, case }
     }
 
     #[inline]
-    fn contains(&self, a: u8, b: u8, first_letter: u8) -> bool {
-        let index = |letter: u8| letter.checked_sub(first_letter).filter(|&i| i < 26);
-        let (Some(a), Some(b)) = (index(a), index(b)) else {
-            return false;
-        };
-        self.0[usize::from(a)] >> b & 1 == 1
+    fn contains(&self, pair: u16) -> bool {
+        let (a, b) = (pair & 31, pair >> 8 & 31);
+        pair & CASE == self.case && self.bits[usize::from(a)] >> b & 1 == 1
     }
 }
 
-static COUNTRY_PAIRS: Pairs = Pairs::of(COUNTRIES, b'A');
-static LANGUAGE_PAIRS: Pairs = Pairs::of(LANGUAGES, b'a');
+static COUNTRY_PAIRS: Pairs = Pairs::of(COUNTRIES);
+static LANGUAGE_PAIRS: Pairs = Pairs::of(LANGUAGES);
 
 /// A language tag of more than two letters.
 fn is_tag(text: &str) -> bool {
@@ -100,7 +113,7 @@ fn is_tag(text: &str) -> bool {
     let lower = |s: &str| s.bytes().all(|b| b.is_ascii_lowercase());
     // The thousands of three-letter codes (ISO 639-2 and -3, zxx and und among them) are taken by their form.
     let is_known = match *primary.as_bytes() {
-        [a, b] => LANGUAGE_PAIRS.contains(a, b, b'a'),
+        [a, b] => LANGUAGE_PAIRS.contains(u16::from_le_bytes([a, b])),
         _ => primary.len() == 3 && lower(primary),
     };
     if !is_known {
@@ -133,6 +146,15 @@ mod tests {
     #[test]
     fn countries() {
         assert_eq!(COUNTRIES.split_whitespace().count(), 249);
+        let pairs = (0..=u16::MAX).map(u16::to_le_bytes);
+        for (code, list) in [(Code::Country, COUNTRIES), (Code::Language, LANGUAGES)] {
+            let found = pairs.clone().filter(|pair| code.contains_bytes(pair));
+            let found: std::collections::BTreeSet<_> = found.collect();
+            let listed = list
+                .split_whitespace()
+                .map(|pair| pair.as_bytes().try_into().unwrap());
+            assert_eq!(found, listed.collect());
+        }
         assert!(
             COUNTRIES
                 .split_whitespace()

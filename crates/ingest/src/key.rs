@@ -1,6 +1,7 @@
 //! Keys of change records: the JSON array of the key fields. They are parsed, so that another spelling of the same key
 //! (spaces, escapes) folds into the same record; everything inside goes by the canonical form.
 
+use crate::avro::Groups;
 use crate::poison::Poison;
 use hollow::KeyValue;
 use serde_json::Value;
@@ -22,19 +23,78 @@ pub struct KeyShape {
 }
 
 /// A parsed key, with memory that is used again for the next one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Key {
     canonical: Vec<u8>,
     parts: Vec<Part>,
     texts: String,
+    /// Of the first parts.
+    shorts: [ShortPart; SHORTS],
+}
+
+/// Up to sixteen bytes as a number, the first one lowest, zeros behind them.
+pub(crate) type Line = u128;
+
+/// How many parts are short if they can be.
+pub(crate) const SHORTS: usize = 4;
+
+/// A part as Avro and records have it, if it is short.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortPart {
+    /// As a record has it, with its length in front where it is a text of one to fifteen bytes; what no value is where it is longer.
+    pub(crate) line: Line,
+    /// As Avro has it, the first byte lowest.
+    pub(crate) avro: u64,
+    /// How many bytes that are in both; 0 where they are more than eight, or some of a text are not ASCII.
+    pub(crate) len: u32,
+}
+
+impl ShortPart {
+    const NONE: Self = Self {
+        line: Line::MAX,
+        avro: 0,
+        len: 0,
+    };
+
+    fn long(value: i64) -> Self {
+        let Some(groups) = Groups::of(value) else {
+            return Self::NONE;
+        };
+        let (line, len) = groups.stored();
+        Self {
+            line: line.into(),
+            avro: groups.avro(),
+            len: len as u32,
+        }
+    }
+
+    fn text(text: &[u8]) -> Self {
+        let mut line = [0; size_of::<Line>()];
+        let Some(place) = line[1..].get_mut(..text.len()) else {
+            return Self::NONE;
+        };
+        if text.is_empty() {
+            return Self::NONE;
+        }
+        place.copy_from_slice(text);
+        // At most fifteen.
+        line[0] = text.len() as u8;
+        let line = Line::from_le_bytes(line);
+        let is_word = text.len() < 8 && text.is_ascii();
+        Self {
+            line,
+            avro: line as u64 + text.len() as u64,
+            len: if is_word { 1 + text.len() as u32 } else { 0 },
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Long(i64),
     Boolean(bool),
-    /// A range of `texts`, and its first bytes as a number, the first one lowest, zeros for what it does not have.
-    Text(Range<usize>, u128),
+    /// A range of `texts`.
+    Text(Range<usize>),
 }
 
 impl KeyShape {
@@ -96,10 +156,10 @@ impl KeyShape {
                     .filter(|&n| i32::try_from(n).is_ok())
                     .map(Part::Long),
                 KeyKind::Boolean => value.as_bool().map(Part::Boolean),
-                KeyKind::String => value.as_str().map(|text| key.push_text(text)),
+                KeyKind::String => value.as_str().map(|text| key.text_part(text)),
             };
-            key.parts
-                .push(part.ok_or_else(|| format!("{value} is no {}", kind.describe(name)))?);
+            let part = part.ok_or_else(|| format!("{value} is no {}", kind.describe(name)))?;
+            key.push(part);
         }
         key.write_canonical();
         Ok(())
@@ -121,7 +181,7 @@ impl KeyShape {
                         .bytes()
                         .position(|b| matches!(b, b'"' | b'\\') || b < b' ')?;
                     (
-                        key.push_text(&inner[..end]),
+                        key.text_part(&inner[..end]),
                         inner[end..].strip_prefix('"')?,
                     )
                 }
@@ -145,7 +205,7 @@ impl KeyShape {
                     (Part::Long(number), after)
                 }
             };
-            key.parts.push(part);
+            key.push(part);
         }
         (rest == "]").then_some(())
     }
@@ -160,6 +220,17 @@ impl KeyKind {
             Self::String => "string",
         };
         format!("{kind} for {field}")
+    }
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self {
+            canonical: Vec::new(),
+            parts: Vec::new(),
+            texts: String::new(),
+            shorts: [ShortPart::NONE; SHORTS],
+        }
     }
 }
 
@@ -183,7 +254,7 @@ impl Key {
     #[must_use]
     pub fn text(&self, part: usize) -> Option<&str> {
         match self.parts.get(part) {
-            Some(Part::Text(range, _)) => self.texts.get(range.clone()),
+            Some(Part::Text(range)) => self.texts.get(range.clone()),
             _ => None,
         }
     }
@@ -197,18 +268,15 @@ impl Key {
         self.parts.get(part) == Some(&Part::Boolean(value))
     }
 
-    /// Whether the part is the string of up to sixteen bytes that these are, the first one lowest.
+    /// The part with that index, one of the first [`SHORTS`].
     #[inline]
-    pub(crate) fn is_short_text(&self, part: usize, len: usize, text: u128) -> bool {
-        match self.parts.get(part) {
-            Some(Part::Text(range, begin)) => *begin == text && range.end - range.start == len,
-            _ => false,
-        }
+    pub(crate) fn short(&self, part: usize) -> Option<&ShortPart> {
+        self.shorts.get(part)
     }
 
     pub(crate) fn is_text(&self, part: usize, value: &[u8]) -> bool {
         match self.parts.get(part) {
-            Some(Part::Text(range, _)) => self.texts.as_bytes().get(range.clone()) == Some(value),
+            Some(Part::Text(range)) => self.texts.as_bytes().get(range.clone()) == Some(value),
             _ => false,
         }
     }
@@ -222,7 +290,7 @@ impl Key {
             }
             (Part::Long(n), _) => KeyValue::Long(*n),
             (Part::Boolean(b), _) => KeyValue::Boolean(*b),
-            (Part::Text(range, _), _) => KeyValue::String(self.texts[range.clone()].to_owned()),
+            (Part::Text(range), _) => KeyValue::String(self.texts[range.clone()].to_owned()),
         };
         self.parts.iter().zip(&shape.fields).map(value).collect()
     }
@@ -231,17 +299,26 @@ impl Key {
         self.canonical.clear();
         self.parts.clear();
         self.texts.clear();
+        self.shorts = [ShortPart::NONE; SHORTS];
     }
 
-    fn push_text(&mut self, text: &str) -> Part {
+    fn text_part(&mut self, text: &str) -> Part {
         let start = self.texts.len();
         self.texts.push_str(text);
-        let end = self.texts.len();
-        self.texts.push_str("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        let begin = self.texts.as_bytes().get(start..);
-        let begin = begin.and_then(<[u8]>::first_chunk).copied();
-        self.texts.truncate(end);
-        Part::Text(start..end, u128::from_le_bytes(begin.unwrap_or_default()))
+        Part::Text(start..self.texts.len())
+    }
+
+    fn push(&mut self, part: Part) {
+        if let Some(short) = self.shorts.get_mut(self.parts.len()) {
+            *short = match &part {
+                Part::Long(n) => ShortPart::long(*n),
+                Part::Boolean(_) => ShortPart::NONE,
+                Part::Text(range) => {
+                    ShortPart::text(self.texts.as_bytes().get(range.clone()).unwrap_or_default())
+                }
+            };
+        }
+        self.parts.push(part);
     }
 
     fn write_canonical(&mut self) {
@@ -253,7 +330,7 @@ impl Key {
             match part {
                 Part::Long(n) => self.canonical.extend_from_slice(n.to_string().as_bytes()),
                 Part::Boolean(b) => self.canonical.extend_from_slice(b.to_string().as_bytes()),
-                Part::Text(range, _) => {
+                Part::Text(range) => {
                     let json = Value::from(&self.texts[range.clone()]).to_string();
                     self.canonical.extend_from_slice(json.as_bytes());
                 }
@@ -337,6 +414,49 @@ mod tests {
                 String::from_utf8_lossy(no)
             );
         }
+    }
+
+    #[test]
+    fn short_parts_are_as_avro_and_records_have_them() {
+        for len in 0..=20 {
+            let text = &"abcdefghijklmnopqrst"[..len];
+            let key = shape()
+                .parse(format!(r#"[{len},"{text}",-3,true]"#).as_bytes())
+                .unwrap();
+            let part = key.short(1).unwrap();
+            let with_length = |length: usize| {
+                let mut bytes = vec![length as u8];
+                bytes.extend_from_slice(text.as_bytes());
+                bytes.resize(16, 0);
+                bytes
+            };
+            if (1..=15).contains(&len) {
+                assert_eq!(part.line.to_le_bytes(), &with_length(len)[..]);
+            } else {
+                assert_eq!(part.line, Line::MAX, "{len}");
+            }
+            assert_eq!(
+                part.len as usize,
+                if (1..8).contains(&len) { len + 1 } else { 0 }
+            );
+            if part.len > 0 {
+                assert_eq!(part.avro.to_le_bytes(), with_length(2 * len)[..8]);
+            }
+            let number = key.short(0).unwrap();
+            assert_eq!(
+                (number.line, number.avro, number.len),
+                (2 * len as Line, 2 * len as u64, 1)
+            );
+            assert_eq!(key.short(3).unwrap().line, Line::MAX);
+        }
+        let key = shape()
+            .parse(r#"[9223372036854775807,"é",-3,true]"#.as_bytes())
+            .unwrap();
+        assert_eq!(
+            (key.short(0).unwrap().len, key.short(1).unwrap().len),
+            (0, 0)
+        );
+        assert!(key.short(SHORTS).is_none());
     }
 
     proptest! {

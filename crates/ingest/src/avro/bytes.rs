@@ -5,76 +5,53 @@ pub(super) type Wrong = &'static str;
 
 pub(super) const CUT: Wrong = "the bytes end too early";
 
-/// A position in the body of a value.
+/// What is left of the body of a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'a> {
-    body: &'a [u8],
-    /// Never behind the end.
-    at: usize,
+    rest: &'a [u8],
 }
 
 impl<'a> Input<'a> {
     pub(crate) fn new(body: &'a [u8]) -> Self {
-        Self { body, at: 0 }
+        Self { rest: body }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.remaining() == 0
+        self.rest.is_empty()
     }
 
     #[inline]
     pub(super) fn remaining(&self) -> usize {
-        self.body.len() - self.at
+        self.rest.len()
     }
 
     /// What is left.
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
-        self.body.get(self.at..).unwrap_or_default()
+        self.rest
     }
 
     /// Passes over bytes if there are so many.
     #[inline]
     pub(super) fn advance(&mut self, len: usize) -> Option<()> {
-        if len > self.remaining() {
-            return None;
-        }
-        self.at += len;
+        self.rest = self.rest.get(len..)?;
         Some(())
     }
 
     /// The next eight bytes, the first one lowest, and zeros for what is behind the end.
     #[inline]
     pub(super) fn word(&self) -> u64 {
-        let rest = self.rest();
-        if let Some(bytes) = rest.first_chunk() {
+        if let Some(bytes) = self.rest.first_chunk() {
             return u64::from_le_bytes(*bytes);
         }
-        if let Some(bytes) = self.body.last_chunk()
-            && !rest.is_empty()
-        {
-            return u64::from_le_bytes(*bytes) >> (64 - 8 * rest.len());
-        }
         let lower = |word, &byte| word << 8 | u64::from(byte);
-        rest.iter().rev().fold(0, lower)
-    }
-
-    /// As [`word`](Self::word), sixteen; `None` where all of the body is shorter.
-    #[inline]
-    pub(super) fn line(&self) -> Option<u128> {
-        let rest = self.rest();
-        if let Some(bytes) = rest.first_chunk() {
-            return Some(u128::from_le_bytes(*bytes));
-        }
-        let bytes = self.body.last_chunk()?;
-        let behind = 128 - 8 * rest.len() as u32;
-        Some(u128::from_le_bytes(*bytes).checked_shr(behind).unwrap_or(0))
+        self.rest.iter().rev().fold(0, lower)
     }
 
     #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Wrong> {
-        let byte = *self.body.get(self.at).ok_or(CUT)?;
-        self.at += 1;
+        let (&byte, rest) = self.rest.split_first().ok_or(CUT)?;
+        self.rest = rest;
         Ok(byte)
     }
 
@@ -123,21 +100,21 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn float(&mut self) -> Result<f32, Wrong> {
-        let bytes = self.rest().first_chunk().ok_or(CUT)?;
-        self.at += bytes.len();
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or(CUT)?;
+        self.rest = rest;
         Ok(f32::from_le_bytes(*bytes))
     }
 
     pub(super) fn double(&mut self) -> Result<f64, Wrong> {
-        let bytes = self.rest().first_chunk().ok_or(CUT)?;
-        self.at += bytes.len();
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or(CUT)?;
+        self.rest = rest;
         Ok(f64::from_le_bytes(*bytes))
     }
 
     #[inline]
     pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Wrong> {
-        let bytes = self.rest().get(..len).ok_or(CUT)?;
-        self.at += len;
+        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(CUT)?;
+        self.rest = rest;
         Ok(bytes)
     }
 
@@ -154,7 +131,8 @@ impl<'a> Input<'a> {
 
     /// The bytes up to a later position in the same body.
     pub(super) fn until(&self, later: &Self) -> &'a [u8] {
-        self.body.get(self.at..later.at).unwrap_or_default()
+        let len = self.remaining().saturating_sub(later.remaining());
+        self.rest.get(..len).unwrap_or_default()
     }
 
     /// The index of a union's branch or an enum's symbol.

@@ -22,7 +22,7 @@ impl<S: RecordSink> Walk<'_, S> {
         };
         let mut guessed = None;
         if repeats.codes.is_some()
-            && let Some(guess) = Guess::new(input)
+            && let Some(guess) = Guess::new(input.word(), input.rest())
         {
             let bytes = guess.bytes();
             let name = repeats.id.name(bytes);

@@ -7,6 +7,7 @@ use super::plan::{
     Branch, Child, ChildKind, Compiled, Emit, FieldPlan, IntervalPlan, Number, RecordPlan, Repeats,
     Source, Step, Symbol,
 };
+use super::quick::Quick;
 use super::schema::{FieldNode, Node, RecordNode};
 use super::skip::skip;
 use crate::codes::Code;
@@ -91,7 +92,7 @@ impl Compiler<'_> {
             })
             .collect();
         Ok(RecordPlan {
-            quick: steps.iter().map(Step::quick).collect(),
+            quick: Quick::fields(steps.iter().map(Step::read)),
             in_order: indexes.is_sorted(),
             field_count: reader.fields.len(),
             intervals: intervals?,

@@ -1,8 +1,6 @@
 //! Where a collection of codes ends, from its first bytes: nearly all are one block of texts that are all as long as the first one.
 //! What is known of a collection is looked up by these bytes, without looking at the items.
 
-use super::bytes::Input;
-
 /// The bytes of an array of texts, by the count and the first length.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Guess<'a> {
@@ -14,11 +12,11 @@ pub(super) struct Guess<'a> {
 }
 
 impl<'a> Guess<'a> {
-    /// None where the block tells its size, where the first text has more than 63 bytes, where there is none, and where
-    /// no end follows.
+    /// Of what `from` begins with; `word` are its first eight bytes, the first one lowest. None where the block tells its size,
+    /// where the first text has more than 63 bytes, where there is none, and where no end follows.
     #[inline]
-    pub(super) fn new(input: &Input<'a>) -> Option<Self> {
-        let [first, second, third, ..] = input.word().to_le_bytes();
+    pub(super) fn new(word: u64, from: &'a [u8]) -> Option<Self> {
+        let [first, second, third, ..] = word.to_le_bytes();
         let (count, header, length) = if first < 0x80 {
             (usize::from(first), 1, second)
         } else if second < 0x80 {
@@ -29,7 +27,7 @@ impl<'a> Guess<'a> {
         };
         // Of counts and lengths the lowest bit is the sign.
         let item = 1 + usize::from(length >> 1);
-        let bytes = input.rest().get(..header + (count >> 1) * item + 1)?;
+        let bytes = from.get(..header + (count >> 1) * item + 1)?;
         let is_plausible = count > 1
             && count & 1 == 0
             && length & 1 == 0

@@ -68,6 +68,18 @@ impl MemoId {
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// A number of its own that is not 0.
+    #[inline]
+    pub(super) fn number(self) -> u64 {
+        self.0 + 1
+    }
+
+    /// One of so many, which follow each other.
+    #[inline]
+    pub(super) fn place(self, count: usize) -> usize {
+        self.0 as usize % count
+    }
+
     /// What `bytes` are looked up by in this place.
     #[inline]
     pub(super) fn name(self, bytes: &[u8]) -> Name {

@@ -4,12 +4,14 @@
 //! it; [`Plan`] the compiled walk for one pair of the two; [`Transcoder`] runs it. [`violations`] tells which rules keep a
 //! writer's values from being read. [`AvroSchema::encode_json`] is the other direction, for emitters.
 
+mod ahead;
 mod bytes;
 mod children;
 mod compile;
 mod encode;
 mod envelope;
 mod evolution;
+mod fields;
 mod groups;
 mod guess;
 mod mapping;
@@ -17,6 +19,7 @@ mod memo;
 mod out;
 mod plan;
 mod quick;
+mod repeats;
 mod schema;
 mod skip;
 mod values;
@@ -26,6 +29,7 @@ pub use envelope::Event;
 pub(crate) use envelope::key_values;
 pub(crate) use evolution::violations_of_records;
 pub use evolution::{Rule, Violation, violations};
+pub(crate) use groups::Groups;
 pub use mapping::RecordModel;
 pub use plan::Plan;
 pub use schema::AvroSchema;

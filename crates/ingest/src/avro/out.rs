@@ -13,28 +13,6 @@ pub(super) struct Out {
     len: usize,
 }
 
-/// Where short parts are appended; at first as long as the [`Out`] is.
-pub(super) struct Tail<'a> {
-    room: &'a mut [u8],
-    len: usize,
-}
-
-impl Tail<'_> {
-    #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Appends the first `len` bytes of `chunk` if there is room for all.
-    #[inline]
-    pub(super) fn put<const N: usize>(&mut self, chunk: &[u8; N], len: usize) -> Option<()> {
-        let room = self.room.get_mut(self.len..)?;
-        *room.first_chunk_mut()? = *chunk;
-        self.len += len.min(N);
-        Some(())
-    }
-}
-
 impl Out {
     pub(super) fn clear(&mut self) {
         self.len = 0;
@@ -67,20 +45,17 @@ impl Out {
         self.len -= end - start;
     }
 
-    /// With room for so many bytes. What is appended counts with [`truncate_to`](Self::truncate_to).
+    /// What is behind: there is always so much. What is written there counts with [`advance`](Self::advance).
     #[inline]
-    pub(super) fn tail(&mut self, more: usize) -> Tail<'_> {
-        self.reserve(more);
-        Tail {
-            room: &mut self.room,
-            len: self.len,
-        }
+    pub(super) fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        self.reserve(N);
+        self.room.get_mut(self.len..)?.first_chunk_mut()
     }
 
-    /// Ends where a [`Tail`] was.
+    /// Counts the first bytes of the [`room`](Self::room).
     #[inline]
-    pub(super) fn truncate_to(&mut self, end: usize) {
-        self.len = end.min(self.room.len());
+    pub(super) fn advance(&mut self, len: usize) {
+        self.len = (self.len + len).min(self.room.len());
     }
 
     /// Appends the first `len` bytes of `chunk`.
@@ -127,8 +102,8 @@ impl Out {
     /// Appends an ordinal or a length.
     #[inline]
     pub(super) fn vint(&mut self, value: u32) {
-        let (bytes, len) = stored_ordinal(value);
-        self.put(&bytes, len);
+        let (line, len) = stored_ordinal(value);
+        self.put(&line.to_le_bytes(), len);
     }
 
     #[inline]
@@ -146,9 +121,9 @@ impl Out {
     }
 }
 
-/// An ordinal or a length as records have it, and how many bytes of these that are.
+/// An ordinal or a length as records have it, the first byte lowest, and how many bytes that are.
 #[inline]
-pub(super) fn stored_ordinal(value: u32) -> ([u8; 8], usize) {
+pub(super) fn stored_ordinal(value: u32) -> (u64, usize) {
     // A byte for each group of seven bits, all of which but the last say that more follow.
     let value = u64::from(value);
     let halves = value & 0x0fff_ffff | (value & 0xf000_0000) << 4;
@@ -156,7 +131,7 @@ pub(super) fn stored_ordinal(value: u32) -> ([u8; 8], usize) {
     let groups = pairs & 0x007f_007f_007f | (pairs & 0x3f80_3f80_3f80) << 1;
     let len = varint::vlong_len(value);
     let marked = groups | 0x8080_8080_8000;
-    ((marked << (64 - 8 * len)).to_be_bytes(), len)
+    ((marked << (64 - 8 * len)).swap_bytes(), len)
 }
 
 #[cfg(test)]

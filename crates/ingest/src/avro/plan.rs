@@ -199,6 +199,14 @@ impl Plan {
     }
 }
 
+impl RecordPlan {
+    /// Whether fields come in the reader's order and nothing is checked but each of them.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.in_order && self.intervals.is_empty()
+    }
+}
+
 impl ChildKind {
     /// Whether few different ones make up many records: codes and symbols, and collections of them.
     pub(super) fn repeats(&self) -> bool {
@@ -239,10 +247,11 @@ impl Symbol {
 }
 
 impl Step {
-    pub(super) fn quick(&self) -> Quick {
+    /// The field that it reads.
+    pub(super) fn read(&self) -> Option<&FieldPlan> {
         match self {
-            Self::Field(field) => Quick::new(field),
-            Self::Skip(_) | Self::Default(..) => Quick::NO,
+            Self::Field(field) => Some(field),
+            Self::Skip(_) | Self::Default(..) => None,
         }
     }
 

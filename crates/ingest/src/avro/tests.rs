@@ -1,6 +1,7 @@
 //! The transcoder against the Avro library: random values of every schema, also written with other versions of it.
 
 mod blocks;
+mod runs;
 
 use super::*;
 use crate::key::Key;

@@ -2,10 +2,12 @@
 //! parent's bytes. No value is built in between, and memory is used again from record to record.
 
 use super::bytes::{Input, Wrong};
+use super::fields::{self, Known};
 use super::memo::Memo;
 use super::out::Out;
 use super::plan::{Branch, Emit, FieldPlan, IntervalPlan, Plan, RecordPlan, Source, Step};
-use super::quick;
+use super::quick::Quick;
+use super::repeats::Repeats;
 use super::skip::skip_value;
 use crate::key::Key;
 use crate::poison::Poison;
@@ -84,6 +86,7 @@ pub struct Transcoder {
 )]
 pub(super) struct Memory {
     pub(super) memo: Memo,
+    repeats: Repeats,
     pub(super) lists: Vec<Box<ListRecord>>,
     pub(super) sets: Vec<Box<SetRecord>>,
     pub(super) maps: Vec<Box<MapRecord>>,
@@ -127,7 +130,16 @@ impl Transcoder {
             sink,
         };
         let mut input = Input::new(body);
-        walk.record(&plan.root, &mut input, &mut self.out)?;
+        let root = &plan.root;
+        if root.is_plain() {
+            // What most roots are, without a step more.
+            let walked = walk.quick(&root.quick, 0, &mut input, &mut self.out);
+            if walked < root.steps.len() {
+                walk.record_from(root, walked, 0, &mut input, &mut self.out)?;
+            }
+        } else {
+            walk.record(root, &mut input, &mut self.out)?;
+        }
         if !input.is_empty() {
             return Err(undecodable("bytes are left after the value's end"));
         }
@@ -142,6 +154,7 @@ pub(super) struct Walk<'a, S> {
 }
 
 impl<S: RecordSink> Walk<'_, S> {
+    #[inline]
     pub(super) fn record(
         &mut self,
         plan: &RecordPlan,
@@ -152,19 +165,42 @@ impl<S: RecordSink> Walk<'_, S> {
             return self.record_in_order(plan, input, out);
         }
         let bounds = self.open_bounds(plan);
-        let (mut steps, mut fields) = (&plan.steps[..], &plan.quick[..]);
-        loop {
-            let Memory {
-                memo,
-                bounds: numbers,
-                ..
-            } = &mut *self.memory;
-            let numbers = numbers.get_mut(bounds..).unwrap_or_default();
-            let walked = quick::walk(fields, self.key, memo, numbers, input, out);
-            let Some((step, rest)) = steps.get(walked..).and_then(<[_]>::split_first) else {
-                return self.close_bounds(plan, bounds);
-            };
-            (steps, fields) = (rest, fields.get(walked + 1..).unwrap_or_default());
+        let walked = self.quick(&plan.quick, bounds, input, out);
+        if walked < plan.steps.len() {
+            self.record_from(plan, walked, bounds, input, out)?;
+        }
+        self.close_bounds(plan, bounds)
+    }
+
+    #[inline]
+    fn quick(
+        &mut self,
+        fields: &[Quick],
+        bounds: usize,
+        input: &mut Input<'_>,
+        out: &mut Out,
+    ) -> usize {
+        let Memory {
+            memo,
+            repeats,
+            bounds: numbers,
+            ..
+        } = &mut *self.memory;
+        let known = Known { memo, repeats };
+        let numbers = numbers.get_mut(bounds..).unwrap_or_default();
+        fields::walk(fields, self.key, known, numbers, input, out)
+    }
+
+    /// As [`record`](Self::record), from a step on that is otherwise than quick.
+    fn record_from(
+        &mut self,
+        plan: &RecordPlan,
+        mut at: usize,
+        bounds: usize,
+        input: &mut Input<'_>,
+        out: &mut Out,
+    ) -> Result<(), Fault<S::Error>> {
+        while let Some(step) = plan.steps.get(at) {
             match step {
                 Step::Field(field) => self.field(field, bounds, input, out)?,
                 Step::Skip(skip) => skip_value(skip, input).map_err(undecodable)?,
@@ -172,7 +208,12 @@ impl<S: RecordSink> Walk<'_, S> {
                     self.field(field, bounds, &mut Input::new(avro), out)?;
                 }
             }
+            at += 1;
+            if let Some(fields @ [_, ..]) = plan.quick.get(at..) {
+                at += self.quick(fields, bounds, input, out);
+            }
         }
+        Ok(())
     }
 
     /// The fields of a writer that has them in another order, put into the reader's.
