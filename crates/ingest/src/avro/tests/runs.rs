@@ -121,15 +121,15 @@ proptest! {
     #[test]
     fn runs_of_other_plans_are_others(seed: u64) {
         let readers = [["pending", "ready", "withdrawn"], ["ready", "withdrawn", "pending"]];
-        let schemas: Vec<_> = (0..24).map(|i| schema(readers[i % 2])).collect();
+        let mut dice = Dice(seed);
+        let schemas: Vec<_> = (0..40).map(|_| schema(*dice.pick(&readers))).collect();
         let model = RecordModel::new(&schemas[0], "runs").unwrap();
         let plans: Vec<_> = schemas.iter().map(|schema| Plan::compile(schema, &model, &[]).unwrap()).collect();
         let key = model.key().parse(b"[7]").unwrap();
-        let (mut dice, mut warm) = (Dice(seed), Transcoder::new());
-        let mut body = Vec::new();
+        let (mut warm, mut body) = (Transcoder::new(), Vec::new());
         schemas[0].encode_json(&dice.runs(readers[0]), &mut body).unwrap();
-        for _ in 0..100 {
-            let at = dice.roll(24) as usize;
+        for _ in 0..200 {
+            let at = dice.roll(40) as usize;
             let fresh = read(&mut Transcoder::new(), &plans[at], &key, &body);
             prop_assert_eq!(read(&mut warm, &plans[at], &key, &body), fresh);
         }
@@ -218,5 +218,47 @@ fn a_key_agrees_in_each_of_its_bytes() {
         "sl-rozaj-biske-1994",
     ] {
         check(&coded, name, 80_057_281);
+    }
+}
+
+#[test]
+fn a_symbol_that_is_not_the_key_s_is_refused() {
+    let text = r#"{"type": "record", "name": "R", "key": ["kind"], "fields": [
+        {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["dub", "captions"]}},
+        {"name": "name", "type": "string"}]}"#;
+    let schema = AvroSchema::parse(text, "symbols").unwrap();
+    let model = RecordModel::new(&schema, "symbols").unwrap();
+    let plan = Plan::compile(&schema, &model, &[]).unwrap();
+    let key = model.key().parse(br#"["dub"]"#).unwrap();
+    for (kind, is_right) in [("dub", true), ("captions", false)] {
+        let mut body = Vec::new();
+        let value = json!({"kind": kind, "name": "a name"});
+        schema.encode_json(&value, &mut body).unwrap();
+        assert_eq!(
+            read(&mut Transcoder::new(), &plan, &key, &body).is_ok(),
+            is_right
+        );
+    }
+}
+
+#[test]
+fn texts_that_are_cut_are_refused() {
+    let text = r#"{"type": "record", "name": "R", "key": ["id"], "fields": [
+        {"name": "id", "type": "long"}, {"name": "name", "type": "string"}]}"#;
+    let schema = AvroSchema::parse(text, "texts").unwrap();
+    let model = RecordModel::new(&schema, "texts").unwrap();
+    let plan = Plan::compile(&schema, &model, &[]).unwrap();
+    for (id, len) in (0..20).flat_map(|len| [(1_i64, len), (1 << 50, len)]) {
+        let value = json!({"id": id, "name": "abcdefghijklmnopqrst"[..len]});
+        let (key, mut body) = (key_of(&model, &value), Vec::new());
+        schema.encode_json(&value, &mut body).unwrap();
+        let mut transcoder = Transcoder::new();
+        assert!(read(&mut transcoder, &plan, &key, &body).is_ok());
+        for at in 0..body.len() {
+            assert!(
+                read(&mut transcoder, &plan, &key, &body[..at]).is_err(),
+                "{len} at {at}"
+            );
+        }
     }
 }
