@@ -37,7 +37,12 @@ static STATES: LazyLock<Vec<ReadState>> = LazyLock::new(|| {
 fuzz_target!(|bytes: &[u8]| {
     let Ok(header) = BlobHeader::read(bytes) else { return };
     for state in STATES.iter().filter(|state| state.tag() == header.origin_tag) {
-        if let Ok((next, changes)) = state.apply(bytes) {
+        let applied = state.apply(bytes);
+        // Comparing reads the same, and meets the same damage.
+        assert_eq!(state.changes_towards(bytes, state).is_err(), applied.is_err());
+        if let Ok((next, changes)) = applied {
+            let towards = state.changes_towards(bytes, &next);
+            assert_eq!(towards.ok().flatten().as_ref(), Some(&changes));
             walk::walk(&next);
             for (before, after) in state.types().zip(next.types()) {
                 let found = after.changed_ordinals(before);
