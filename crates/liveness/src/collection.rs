@@ -7,9 +7,10 @@ use std::array;
 use std::sync::Arc;
 
 use crate::country::CountrySet;
-use crate::evaluate::{Evaluator, passing_block};
+use crate::evaluate::Evaluator;
 use crate::facts::{Facts, Key};
 use crate::grouping::Grouping;
+use crate::passing;
 use crate::rule::{Applies, Check, Children};
 use crate::tracks::Memo;
 use crate::verdict::{BlockerSet, Moment, Outcome, drop_like};
@@ -133,7 +134,7 @@ impl Evaluator {
                     Some(by) => by,
                     None => match active.check {
                         Check::Children(check) => check(below, &active.terms(facts)),
-                        _ => passing_block(facts, active, key, now),
+                        _ => passing::block(facts, active, key, now),
                     },
                 };
             }

@@ -16,9 +16,10 @@ use crate::Result;
 use crate::collection::Collector;
 use crate::configuration::{Configuration, Settings};
 use crate::country::CountrySet;
-use crate::facts::{Facts, Hold, Key, OPEN, Slot, Speech, Window};
+use crate::facts::{Facts, Key, Slot, Speech, Window};
 use crate::grouping::Grouping;
 use crate::licence::{self, Latest};
+use crate::passing;
 use crate::rule::{Applies, Check, Heard, Rule, Terms};
 use crate::rules::ALL;
 use crate::verdict::{Moment, Outcome};
@@ -262,13 +263,13 @@ impl Evaluator {
                     possible = possible - by;
                     add(active.place, by);
                 }
-                None => add(active.place, passing_block(facts, active, key, now)),
+                None => add(active.place, passing::block(facts, active, key, now)),
             }
         }
         self.unlicensed(facts, key, now, asked, add);
         instants.clear();
         if !possible.is_empty() {
-            boundaries(facts, key, now, instants);
+            passing::boundaries(facts, key, now, instants);
         }
         let moment = |at: i64, live: CountrySet| Moment {
             at,
@@ -404,7 +405,7 @@ impl Evaluator {
     /// What rules about windows, holds and licences block of a played video at an instant.
     fn passing(&self, facts: &Facts, key: &Key, at: i64, asked: &mut Asked) -> CountrySet {
         let rules = self.rules(Applies::Played);
-        let by = rules.map(|active| passing_block(facts, active, key, at));
+        let by = rules.map(|active| passing::block(facts, active, key, at));
         let mut blocked = by.fold(CountrySet::EMPTY, |all, by| all | by);
         self.unlicensed(facts, key, at, asked, |_, by| blocked |= by);
         blocked
@@ -466,46 +467,6 @@ fn fill<T: Sync>(
         }
         table[id as usize] = blocked;
     }
-}
-
-/// What a rule about windows or holds blocks at an instant.
-pub(crate) fn passing_block(facts: &Facts, active: &Active, key: &Key, at: i64) -> CountrySet {
-    let pools = &facts.pools;
-    let windows: &[Window] = pools.rights.get(key.ids.rights);
-    match active.check {
-        Check::Rights(check) => check(windows, at, &active.terms(facts)),
-        Check::Holds(check) => {
-            let holds: &[Hold] = pools.holds.get(key.ids.holds);
-            match holds.is_empty() {
-                true => CountrySet::EMPTY,
-                false => check(holds, at, &active.terms(facts)),
-            }
-        }
-        _ => CountrySet::EMPTY,
-    }
-}
-
-/// The instants after now at which a window or hold begins or ends, ascending.
-pub(crate) fn boundaries(facts: &Facts, key: &Key, now: i64, instants: &mut Vec<i64>) {
-    instants.clear();
-    instants.extend(later(facts, key, now));
-    instants.sort_unstable();
-    instants.dedup();
-}
-
-/// The first instant after now at which a window or hold begins or ends; the end of time where there is none.
-pub(crate) fn next_boundary(facts: &Facts, key: &Key, now: i64) -> i64 {
-    later(facts, key, now).min().unwrap_or(i64::MAX)
-}
-
-/// When windows and holds begin and end after now, in any order.
-fn later(facts: &Facts, key: &Key, now: i64) -> impl Iterator<Item = i64> {
-    let windows = facts.pools.rights.get(key.ids.rights).iter();
-    let holds = facts.pools.holds.get(key.ids.holds).iter();
-    let windows = windows.flat_map(|window| [window.start, window.end]);
-    let holds = holds.flat_map(|hold| [hold.from, hold.until]);
-    let all = windows.chain(holds);
-    all.filter(move |&at| at > now && at != OPEN)
 }
 
 fn all_licensed(speech: &Speech) -> Heard<'_> {

@@ -18,6 +18,7 @@ pub mod facts;
 mod grouping;
 mod language;
 mod licence;
+mod passing;
 pub mod record;
 mod records;
 mod rule;

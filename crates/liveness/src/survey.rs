@@ -16,10 +16,11 @@ use rayon::prelude::*;
 
 use crate::collection::Collector;
 use crate::country::CountrySet;
-use crate::evaluate::{Asked, Draft, Evaluator, Room, next_boundary};
+use crate::evaluate::{Asked, Draft, Evaluator, Room};
 use crate::facts::families::NO_PLACE;
 use crate::facts::{Facts, Key, Slot};
 use crate::grouping::Grouping;
+use crate::passing::next_boundary;
 use crate::tracks::{Interner, Memo};
 use crate::verdict::Outcome;
 
