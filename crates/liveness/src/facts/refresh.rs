@@ -2,6 +2,7 @@
 //! changed row takes its effective values anew, parents before children.
 
 use std::hash::Hash;
+use std::mem::take;
 use std::sync::Arc;
 
 use super::families::Families;
@@ -79,7 +80,7 @@ struct Run {
 impl Pools {
     /// Counts the references of a run; what was derived latest stays known.
     fn count(&mut self, run: &mut Run) {
-        let more = std::mem::take(&mut run.more);
+        let more = take(&mut run.more);
         if let (Some((_, derived)), 1..) = (&run.latest, more) {
             let ids = &derived.effective;
             self.rights.share_many(ids.rights, more);
@@ -92,7 +93,7 @@ impl Pools {
             self.speech.share_many(derived.speech, more);
             self.keys.share_many(derived.key, more);
         }
-        let less = std::mem::take(&mut run.less);
+        let less = take(&mut run.less);
         if let Some(before) = run.before.take() {
             let ids = &before.effective;
             self.rights.release_many(ids.rights, less);
@@ -113,62 +114,15 @@ impl Facts {
     /// were looked at.
     pub fn refresh(&mut self) -> usize {
         self.refreshes += 1;
-        for (slot, title) in std::mem::take(&mut self.titles) {
+        for (slot, title) in take(&mut self.titles) {
             self.place_title(slot, title);
         }
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for (slot, hours_viewed) in std::mem::take(&mut self.hours_viewed) {
+        let mut dirty = take(&mut self.dirty);
+        for (slot, hours_viewed) in take(&mut self.hours_viewed) {
             self.rows[slot as usize].hours_viewed = hours_viewed;
             dirty.push(slot);
         }
-        let (rows, pools) = (&mut self.rows, &mut self.pools);
-        let staged = std::mem::take(&mut self.rights);
-        replace(rows, &mut pools.rights, staged, &mut dirty, |ids| {
-            &mut ids.rights
-        });
-        let staged = std::mem::take(&mut self.ratings);
-        replace(rows, &mut pools.ratings, staged, &mut dirty, |ids| {
-            &mut ids.ratings
-        });
-        let staged = std::mem::take(&mut self.streams);
-        replace(rows, &mut pools.streams, staged, &mut dirty, |ids| {
-            &mut ids.streams
-        });
-        let (texts, tracks) = (
-            std::mem::take(&mut self.texts),
-            std::mem::take(&mut self.tracks),
-        );
-        let (artwork, held) = (
-            std::mem::take(&mut self.artwork),
-            std::mem::take(&mut self.held),
-        );
-        let (rows, pools) = (&self.rows, &mut self.pools);
-        let (tracks, (texts, (artwork, holds))) = rayon::join(
-            || fold(rows, &mut pools.tracks, tracks, |ids| ids.tracks),
-            || {
-                let texts = fold(rows, &mut pools.texts, texts, |ids| ids.texts);
-                let artwork = fold(rows, &mut pools.artwork, artwork, |ids| ids.artwork);
-                let holds = fold(rows, &mut pools.holds, held, |ids| ids.holds);
-                (texts, (artwork, holds))
-            },
-        );
-        for (slot, id) in tracks {
-            self.rows[slot as usize].own.tracks = id;
-            dirty.push(slot);
-        }
-        for (slot, id) in texts {
-            self.rows[slot as usize].own.texts = id;
-            dirty.push(slot);
-        }
-        for (slot, id) in artwork {
-            self.rows[slot as usize].own.artwork = id;
-            dirty.push(slot);
-        }
-        for (slot, id) in holds {
-            self.rows[slot as usize].own.holds = id;
-            dirty.push(slot);
-        }
-
+        self.fold_in(&mut dirty);
         let touched = self.with_descendants(dirty);
         let mut run = Run::default();
         for &slot in &touched {
@@ -176,7 +130,7 @@ impl Facts {
             self.drop_if_blank(slot);
         }
         self.pools.count(&mut run);
-        if std::mem::take(&mut self.structure_changed) {
+        if take(&mut self.structure_changed) {
             self.find_roots();
             self.families = Families::of(self, self.families.generation + 1);
         } else {
@@ -184,11 +138,46 @@ impl Facts {
                 self.families.refresh(slot, &self.rows[slot as usize]);
             }
         }
-        if std::mem::take(&mut self.policies_changed) {
+        if take(&mut self.policies_changed) {
             self.compiled = Policies::compile(self.policies.clone());
             self.policies_stamp += 1;
         }
         touched.len()
+    }
+
+    /// Puts what was staged into the rows' own values.
+    fn fold_in(&mut self, dirty: &mut Vec<Slot>) {
+        let (texts, tracks) = (take(&mut self.texts), take(&mut self.tracks));
+        let (artwork, held) = (take(&mut self.artwork), take(&mut self.held));
+        let (rows, pools) = (&self.rows, &mut self.pools);
+        let (tracks, (texts, artwork, holds)) = rayon::join(
+            || fold(rows, &mut pools.tracks, tracks, |ids| ids.tracks),
+            || {
+                let texts = fold(rows, &mut pools.texts, texts, |ids| ids.texts);
+                let artwork = fold(rows, &mut pools.artwork, artwork, |ids| ids.artwork);
+                let holds = fold(rows, &mut pools.holds, held, |ids| ids.holds);
+                (texts, artwork, holds)
+            },
+        );
+        let rows = &mut self.rows;
+        place(rows, tracks, dirty, |ids| &mut ids.tracks);
+        place(rows, texts, dirty, |ids| &mut ids.texts);
+        place(rows, artwork, dirty, |ids| &mut ids.artwork);
+        place(rows, holds, dirty, |ids| &mut ids.holds);
+        let (rights, ratings, streams) = (
+            take(&mut self.rights),
+            take(&mut self.ratings),
+            take(&mut self.streams),
+        );
+        replace(rows, &mut pools.rights, rights, dirty, |ids| {
+            &mut ids.rights
+        });
+        replace(rows, &mut pools.ratings, ratings, dirty, |ids| {
+            &mut ids.ratings
+        });
+        replace(rows, &mut pools.streams, streams, dirty, |ids| {
+            &mut ids.streams
+        });
     }
 
     /// The rows and everything below them, each once, parents before children.
@@ -329,13 +318,26 @@ impl Facts {
     }
 
     fn find_roots(&mut self) {
-        let mut roots = std::mem::take(&mut self.roots);
+        let mut roots = take(&mut self.roots);
         roots.clear();
         roots.extend((0..self.rows.len() as Slot).filter(|&slot| {
             self.rows[slot as usize].title.is_some() && self.parent(slot).is_none()
         }));
         roots.sort_unstable_by_key(|&slot| self.rows[slot as usize].video);
         self.roots = roots;
+    }
+}
+
+/// Puts the numbers of values into rows, each as one of its own.
+fn place(
+    rows: &mut [Row],
+    values: impl IntoIterator<Item = (Slot, u32)>,
+    dirty: &mut Vec<Slot>,
+    own: impl Fn(&mut Ids) -> &mut u32,
+) {
+    for (slot, id) in values {
+        *own(&mut rows[slot as usize].own) = id;
+        dirty.push(slot);
     }
 }
 
@@ -348,12 +350,11 @@ fn replace<T: Eq + Hash + Clone>(
     own: impl Fn(&mut Ids) -> &mut u32,
 ) {
     for (slot, id) in staged {
-        let own = own(&mut rows[slot as usize].own);
-        let before = std::mem::replace(own, id.unwrap_or(ABSENT));
+        let before = *own(&mut rows[slot as usize].own);
         if before != ABSENT {
             pool.release(before);
         }
-        dirty.push(slot);
+        place(rows, [(slot, id.unwrap_or(ABSENT))], dirty, &own);
     }
 }
 
