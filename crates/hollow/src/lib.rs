@@ -3,6 +3,7 @@
 // Generated code speaks of this crate by its name, also inside of it.
 extern crate self as hollow;
 
+mod ahead;
 pub mod blob;
 pub mod codec;
 mod content;

@@ -12,6 +12,7 @@
 
 use super::line::{LINE_SLOTS, Line, alike};
 use crate::Ordinal;
+use crate::ahead::await_all;
 use crate::read::await_counts;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -319,8 +320,7 @@ impl Slots {
 
     /// Waits for the homes of all these at once, before they are changed one after the other.
     pub(crate) fn await_homes(&self, hashes: impl Iterator<Item = u64>) {
-        let homes = hashes.map(|hash| self.line(self.home(hash)).high[0]);
-        std::hint::black_box(homes.fold(0, |sum, slot| sum ^ slot));
+        await_all(hashes.map(|hash| self.line(self.home(hash)).high[0]));
     }
 
     /// Puts `new` in the place of `old`, which has the same hash. Whether `old` was there.

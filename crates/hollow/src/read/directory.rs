@@ -5,6 +5,7 @@
 //! copying one counts up the references of all its pages.
 
 use super::page::Page;
+use crate::ahead::await_all;
 use std::sync::Arc;
 
 /// Pages of a chunk.
@@ -210,8 +211,7 @@ impl Directory {
 /// Waits for the counts of all of them at once. Who copies or drops them one after the other would wait for memory at
 /// each, since no processor looks past a step that changes a count.
 pub(crate) fn await_counts<'a, T: ?Sized + 'a>(shared: impl Iterator<Item = &'a Arc<T>>) {
-    let counts = shared.map(Arc::strong_count);
-    std::hint::black_box(counts.fold(0, |sum, count| sum ^ count));
+    await_all(shared.map(Arc::strong_count));
 }
 
 /// Bytes of the two reference counts in front of an `Arc`'s value.

@@ -6,6 +6,7 @@
 use hashbrown::HashTable;
 
 use crate::Ordinal;
+use crate::ahead::await_all;
 
 /// Entries that are waited for together.
 const TOGETHER: usize = 64;
@@ -97,7 +98,7 @@ impl OrdinalTable {
                 return;
             }
             let found = some.iter().filter_map(|&(hash, _)| self.first_under(hash));
-            std::hint::black_box(found.fold(0, |all, found| all ^ found));
+            await_all(found);
             some.into_iter()
                 .for_each(|(hash, ordinal)| self.remove(hash, ordinal));
         }

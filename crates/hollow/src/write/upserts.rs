@@ -12,6 +12,7 @@ use super::parallel::is_worthwhile;
 use super::state::{TypeId, WriteState};
 use super::table::hash_bytes;
 use super::types::{TypeCycle, TypeWriter};
+use crate::ahead::await_all;
 use crate::codec::hash::murmur3;
 use crate::{Ordinal, Result};
 
@@ -127,7 +128,7 @@ impl WriteState {
         let touched = places
             .iter()
             .filter_map(|&(_, place)| Some(writer.touch(place?)));
-        std::hint::black_box(touched.fold(0, |all, word| all ^ word));
+        await_all(touched);
         let mut scratch = Scratch::default();
         for (at, replacing) in replacing.iter_mut().enumerate() {
             let ((key_hash, Some(place)), key) = (places[at], keys.record(at)) else {
